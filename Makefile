@@ -1,0 +1,53 @@
+# Everything a person does with the repository. Each target installs what it
+# needs; on a fresh Debian with Go 1.26 and Node 20+ nothing else is to be done.
+
+PORT ?= 8080
+VERSION ?= $(shell sed -n 's/^## \[\{0,1\}\([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
+SITE := dist/site
+NPM_STAMP := site/node_modules/.package-lock.json
+
+.PHONY: all build native site serve test test-go test-site test-e2e bench fuzz generate clean help
+
+all: build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+build: native site ## build dist/kubonsai and dist/site
+
+native: ## build the native binary
+	@mkdir -p dist
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o dist/kubonsai ./sim/cmd/kubonsai
+
+$(NPM_STAMP): site/package.json site/package-lock.json
+	cd site && npm ci --no-audit --no-fund --loglevel=error
+
+site: $(NPM_STAMP) ## build the static site with the simulator
+	node scripts/site/build.mjs
+
+serve: site ## build everything and serve the site on http://127.0.0.1:8080
+	PORT=$(PORT) node scripts/site/serve.mjs
+
+test: test-go test-site test-e2e ## run every test
+
+test-go:
+	go vet ./...
+	go test ./...
+
+test-site: $(NPM_STAMP)
+	node scripts/site/test.mjs
+
+test-e2e: site
+	node scripts/site/e2e.mjs
+
+bench: native site ## print the benchmark table
+	scripts/bench/run
+
+fuzz: ## run every fuzz target for FUZZTIME (default 1m)
+	scripts/fuzz
+
+generate: ## regenerate the API types and tables from scripts/gen
+	cd scripts/gen && go run . ../..
+
+clean: ## remove what was built
+	rm -rf dist

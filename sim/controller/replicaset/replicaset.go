@@ -1,0 +1,214 @@
+// Package replicaset keeps as many pods of a template alive as asked for: it
+// adopts and releases pods by selector, creates and deletes what differs, and
+// reports the counts. One engine serves ReplicaSets and
+// ReplicationControllers; resources.go holds what differs between the two.
+package replicaset
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/client"
+	"github.com/kubonsai/kubonsai/sim/clock"
+	"github.com/kubonsai/kubonsai/sim/controller"
+)
+
+const (
+	latency       = 8 * time.Millisecond // between a change and the controller's reaction
+	burstReplicas = 500                  // most pods created or deleted in one sync
+)
+
+// Controller reconciles the sets of one kind.
+type Controller[T metav1.Object] struct {
+	client   *client.Client
+	clock    *clock.Clock
+	recorder *client.Recorder
+	kind     kind[T]
+	sets     *client.Informer[T]
+	pods     *client.Informer[*corev1.Pod]
+	queue    *client.Queue
+}
+
+// New returns the controller of ReplicaSets.
+func New(c *client.Client, f *client.Factory) *Controller[*appsv1.ReplicaSet] {
+	return newController(c, f, replicaSets)
+}
+
+// NewReplicationController returns the controller of ReplicationControllers.
+func NewReplicationController(c *client.Client, f *client.Factory) *Controller[*corev1.ReplicationController] {
+	return newController(c, f, replicationControllers)
+}
+
+func newController[T metav1.Object](c *client.Client, f *client.Factory, k kind[T]) *Controller[T] {
+	rc := &Controller[T]{client: c, clock: f.Clock(), kind: k,
+		recorder: client.NewRecorder(c, f.Clock(), k.component, ""),
+		sets:     client.InformerFor[T](f),
+		pods:     client.InformerFor[*corev1.Pod](f)}
+	rc.queue = client.NewQueue(f.Clock(), k.component, latency, rc.sync)
+	rc.sets.AddIndex(controller.OwnerIndex, controller.OwnerKeys[T])
+	rc.pods.AddIndex(controller.OwnerIndex, controller.OwnerKeys[*corev1.Pod])
+	rc.sets.OnChange(rc.setChanged)
+	rc.pods.OnChange(rc.podChanged)
+	return rc
+}
+
+func (c *Controller[T]) setChanged(old, obj T) {
+	if any(obj) == any(*new(T)) {
+		c.queue.Remove(client.Key(old))
+		c.queue.Forget(client.Key(old))
+		return
+	}
+	c.queue.Add(client.Key(obj))
+}
+
+func (c *Controller[T]) podChanged(old, pod *corev1.Pod) {
+	if old != nil && pod != nil {
+		if was := controller.ControllerRef(old); was != nil {
+			if is := controller.ControllerRef(pod); is == nil || is.UID != was.UID {
+				c.enqueueOwner(old)
+			}
+		}
+	}
+	cur := pod
+	if cur == nil {
+		cur = old
+	}
+	if controller.ControllerRef(cur) != nil {
+		c.enqueueOwner(cur)
+		return
+	}
+	if pod == nil || pod.DeletionTimestamp != nil || len(pod.Labels) == 0 {
+		return
+	}
+	// An orphan: whoever selects it may adopt it.
+	c.sets.Scan(pod.Namespace, func(set T) bool {
+		if sel, err := c.kind.spec(set).compile(); err == nil && !sel.Empty() && sel.Matches(labels.Set(pod.Labels)) {
+			c.queue.Add(client.Key(set))
+		}
+		return true
+	})
+}
+
+func (c *Controller[T]) enqueueOwner(pod *corev1.Pod) {
+	ref := controller.ControllerRef(pod)
+	if ref == nil || ref.Kind != c.kind.gvk.Kind {
+		return
+	}
+	if set, ok := c.sets.Get(pod.Namespace, ref.Name); ok && set.GetObjectMeta().UID == ref.UID {
+		c.queue.Add(client.Key(set))
+	}
+}
+
+func (c *Controller[T]) sync(key string) error {
+	set, ok := c.sets.ByKey(key)
+	if !ok {
+		return nil
+	}
+	meta, sp := set.GetObjectMeta(), c.kind.spec(set)
+	sel, err := sp.compile()
+	if err != nil {
+		return nil
+	}
+	var candidates, terminating []*corev1.Pod
+	for _, p := range c.pods.ByIndex(controller.OwnerIndex, string(meta.UID)) {
+		switch {
+		case controller.IsActive(p):
+			candidates = append(candidates, p)
+		case controller.IsTerminating(p) && sel.Matches(labels.Set(p.Labels)):
+			terminating = append(terminating, p)
+		}
+	}
+	for _, p := range c.pods.ByIndex(controller.OwnerIndex, controller.OrphanKey(meta.Namespace)) {
+		if controller.IsActive(p) && sel.Matches(labels.Set(p.Labels)) {
+			candidates = append(candidates, p)
+		}
+	}
+	active, err := controller.Claim(c.client, set, c.kind.gvk, sel, candidates)
+	if err != nil {
+		return err
+	}
+	var manageErr error
+	if meta.DeletionTimestamp == nil {
+		manageErr = c.manage(set, sp, active)
+	}
+	now := c.clock.Now()
+	status := calculateStatus(c.kind.status(set), meta.Generation, sp, active, terminating, manageErr, now)
+	if !status.equal(c.kind.status(set)) {
+		if _, err := client.UpdateStatus(c.client, c.kind.withStatus(set, status)); err != nil {
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			return err
+		}
+	}
+	if manageErr != nil {
+		return manageErr
+	}
+	if sp.minReadySeconds > 0 && status.ready != status.available {
+		d, ok := controller.NextAvailable(active, sp.minReadySeconds, now)
+		if !ok {
+			d = time.Duration(sp.minReadySeconds) * time.Second
+		}
+		c.queue.AddAfter(key, d)
+	}
+	return nil
+}
+
+// manage creates or deletes pods until there are as many as the spec says.
+func (c *Controller[T]) manage(set T, sp spec, active []*corev1.Pod) error {
+	diff := len(active) - int(sp.replicas)
+	switch {
+	case diff < 0:
+		_, err := controller.SlowStart(min(-diff, burstReplicas), func() error {
+			pod, err := client.Create(c.client, controller.PodFromTemplate(sp.template, set, c.kind.gvk))
+			if err != nil {
+				if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+					return nil
+				}
+				c.recorder.Eventf(set, controller.Warning, "FailedCreate", "Error creating: %v", err)
+				return err
+			}
+			c.recorder.Eventf(set, controller.Normal, "SuccessfulCreate", "Created pod: %v", pod.Name)
+			return nil
+		})
+		return err
+	case diff > 0:
+		diff = min(diff, burstReplicas)
+		victims := active
+		if diff < len(active) {
+			victims = controller.RankForDeletion(active, c.related(set), c.clock.Now())
+		}
+		var first error
+		for _, p := range victims[:diff] {
+			err := client.Delete[*corev1.Pod](c.client, p.Namespace, p.Name, client.DeleteOptions{})
+			if err == nil {
+				c.recorder.Eventf(set, controller.Normal, "SuccessfulDelete", "Deleted pod: %v", p.Name)
+			} else if !apierrors.IsNotFound(err) {
+				c.recorder.Eventf(set, controller.Warning, "FailedDelete", "Error deleting: %v", err)
+				if first == nil {
+					first = err
+				}
+			}
+		}
+		return first
+	}
+	return nil
+}
+
+// related are the pods of all sets that have the same controller as set.
+func (c *Controller[T]) related(set T) []*corev1.Pod {
+	family := []T{set}
+	if ref := controller.ControllerRef(set); ref != nil {
+		family = c.sets.ByIndex(controller.OwnerIndex, string(ref.UID))
+	}
+	var out []*corev1.Pod
+	for _, s := range family {
+		out = append(out, c.pods.ByIndex(controller.OwnerIndex, string(s.GetObjectMeta().UID))...)
+	}
+	return out
+}

@@ -1,0 +1,103 @@
+// Package httpserver is a native host: it paces a cluster by the wall clock and
+// serves its REST API over net/http, so that the real kubectl and any other
+// client can talk to it. It is the only place that knows both net/http and
+// package rest.
+package httpserver
+
+import (
+	"sync"
+	"time"
+
+	"github.com/kubonsai/kubonsai/sim"
+)
+
+// turnSteps is how many steps the cluster makes before requests get a turn.
+const turnSteps = 2000
+
+// Host owns a cluster and moves its clock. Its methods may be called from any
+// goroutine.
+type Host struct {
+	mu      sync.Mutex
+	cluster *sim.Cluster
+	speed   float64
+	base    time.Time // virtual time at anchor
+	anchor  time.Time // wall time
+	wake    chan struct{}
+	stop    chan struct{}
+	stopped sync.WaitGroup
+	onError func(error)
+}
+
+// NewHost takes over the cluster and starts its clock, speed times as fast as
+// the wall's. onError is told when the state could not be kept.
+func NewHost(c *sim.Cluster, speed float64, onError func(error)) *Host {
+	h := &Host{cluster: c, speed: speed, base: c.Now(), anchor: time.Now(),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), onError: onError}
+	h.stopped.Add(1)
+	go h.loop()
+	return h
+}
+
+func (h *Host) target() time.Time {
+	return h.base.Add(time.Duration(float64(time.Since(h.anchor)) * h.speed))
+}
+
+func (h *Host) loop() {
+	defer h.stopped.Done()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		h.mu.Lock()
+		target := h.target()
+		more := h.cluster.Turn(target, turnSteps)
+		if err := h.cluster.Flush(); err != nil {
+			h.onError(err)
+		}
+		next, ok := h.cluster.NextDue()
+		h.mu.Unlock()
+		select {
+		case <-h.stop:
+			return
+		default:
+		}
+		if more {
+			continue
+		}
+		wait := time.Hour
+		if ok {
+			wait = max(time.Duration(float64(next.Sub(target))/h.speed), time.Millisecond)
+		}
+		timer.Reset(wait)
+		select {
+		case <-h.stop:
+			return
+		case <-h.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// Do calls fn while nothing else touches the cluster, with its clock at the
+// present, and makes what it did durable before it returns.
+func (h *Host) Do(fn func(c *sim.Cluster)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cluster.Turn(h.target(), turnSteps)
+	fn(h.cluster)
+	if err := h.cluster.Flush(); err != nil {
+		h.onError(err)
+	}
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close stops the clock and closes the cluster.
+func (h *Host) Close() error {
+	close(h.stop)
+	h.stopped.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cluster.Close()
+}

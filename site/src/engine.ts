@@ -1,0 +1,194 @@
+/**
+ * Starts the wasm program in the thread that calls this: a browser's worker, a
+ * Node worker thread, or the caller's own thread. It is the JavaScript half of
+ * wasm/browser/main.go: frames in and out, one timer, a yield to the thread's
+ * message queue, and storages for Node. It knows nothing of pages or clusters.
+ */
+import { decode, encode, type Answer, type Request } from './protocol.ts'
+// wasm_exec.js of the Go release that built the module; the build copies it from GOROOT.
+import './vendor/wasm_exec.js'
+
+interface Go {
+  argv: string[]
+  importObject: WebAssembly.Imports
+  run(instance: WebAssembly.Instance): Promise<void>
+}
+
+interface Storage {
+  load(): Promise<[string, Uint8Array][]>
+  append(batch: [string, Uint8Array | null][]): Promise<void>
+  quarantine(keys: string[]): Promise<void>
+  clear(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The object that the program finds under globalThis.kubonsaiHosts[id]. */
+interface Host {
+  post(head: string, data: Uint8Array | null): void
+  ready(): void
+  ended(): void
+  yield(wake: () => void): void
+  timer(ms: number, wake: () => void): unknown
+  cancel(timer: unknown): void
+  storage(kind: string): Storage | null
+  receive?: (head: string, data: Uint8Array | null) => void
+}
+
+declare global {
+  var kubonsaiHosts: Record<string, Host> | undefined
+  var Go: new () => Go
+}
+
+export interface Engine {
+  send(frame: Request): void
+  /** Settles when the program has ended; rejects when it crashed. */
+  ended: Promise<void>
+}
+
+export interface EngineOptions {
+  /** A compiled module, or where to get one. */
+  module: WebAssembly.Module | URL | string
+  onFrame(frame: Answer): void
+  onProgress?(loaded: number, total: number): void
+  /** Makes storages of kind "file:…"; Node only. */
+  storage?: (kind: string) => Storage | null
+}
+
+let count = 0
+const isNode = typeof process !== 'undefined' && !!process.versions?.node
+
+/** Fetches and compiles the module; in Node from a file when the URL says so. */
+export async function compile(source: URL | string): Promise<WebAssembly.Module> {
+  const url = String(source)
+  if (isNode && !/^https?:/.test(url)) {
+    const { readFile } = await import('node:fs/promises')
+    const { fileURLToPath } = await import('node:url')
+    return WebAssembly.compile(await readFile(url.startsWith('file:') ? fileURLToPath(url) : url))
+  }
+  let response: Response
+  try {
+    response = await fetch(url)
+  } catch (err) {
+    throw new Error(`the cluster's program could not be fetched from ${url} (${String(err)}): check the connection and the parameter wasmURL`)
+  }
+  if (!response.ok) throw new Error(`the cluster's program could not be fetched: ${url} answered ${response.status}; put kubonsai.wasm beside kubonsai.js or set wasmURL`)
+  if ((response.headers.get('content-type') ?? '').startsWith('application/wasm')) {
+    return WebAssembly.compileStreaming(response)
+  }
+  // A host that does not know the type: slower, but it works.
+  return WebAssembly.compile(await response.arrayBuffer())
+}
+
+/** Starts the program; resolves when it takes frames. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const module = options.module instanceof WebAssembly.Module ? options.module : await compile(options.module)
+  const id = `h${++count}`
+  const hosts = (globalThis.kubonsaiHosts ??= {})
+  let ready!: () => void
+  let finish!: () => void
+  const started = new Promise<void>(resolve => (ready = resolve))
+  const finished = new Promise<void>(resolve => (finish = resolve))
+  const channel = isNode ? null : new MessageChannel()
+  let wakeUp: (() => void) | null = null
+  if (channel) channel.port1.onmessage = () => wakeUp?.()
+  const host: Host = {
+    post(head, data) {
+      options.onFrame(decode(head, data))
+    },
+    ready,
+    ended: finish,
+    yield(wake) {
+      if (channel) {
+        wakeUp = wake
+        channel.port2.postMessage(0)
+      } else setImmediate(wake)
+    },
+    timer: (ms, wake) => setTimeout(wake, Math.min(ms, 0x7fffffff)),
+    cancel: timer => clearTimeout(timer as ReturnType<typeof setTimeout>),
+    storage: kind => options.storage?.(kind) ?? null,
+  }
+  hosts[id] = host
+  const go = new globalThis.Go()
+  go.argv = ['kubonsai', id]
+  const instance = await WebAssembly.instantiate(module, go.importObject)
+  let exited = false
+  const run = go.run(instance).then(() => {
+    exited = true
+    delete hosts[id]
+    channel?.port1.close()
+  })
+  const crashed = run.then(() => { throw new Error('the cluster’s program ended by itself: reload the page, the cluster goes on from its saved state') })
+  crashed.catch(() => {})
+  await Promise.race([started, crashed])
+  return {
+    send(frame) {
+      if (exited || !host.receive) throw new Error('the cluster’s program has ended')
+      host.receive(...encode(frame))
+    },
+    ended: Promise.race([finished, crashed]),
+  }
+}
+
+/** A storage in a directory of Node's file system: one file that is replaced as a whole, so that a crash leaves the old or the new state. */
+export function directoryStorage(kind: string): Storage {
+  const modules = async () => ({ fs: await import('node:fs/promises'), path: await import('node:path') })
+  const dir = kind.slice('file:'.length)
+  let records = new Map<string, Uint8Array>()
+  const write = async (next: Map<string, Uint8Array>) => {
+    const { fs, path } = await modules()
+    const live = path.join(dir, 'records.bin')
+    const parts: Uint8Array[] = []
+    const text = new TextEncoder()
+    for (const [key, value] of next) {
+      const name = text.encode(key)
+      const head = new DataView(new ArrayBuffer(8))
+      head.setUint32(0, name.length)
+      head.setUint32(4, value.length)
+      parts.push(new Uint8Array(head.buffer), name, value)
+    }
+    await fs.mkdir(dir, { recursive: true })
+    const file = await fs.open(live + '.new', 'w')
+    await file.writeFile(Buffer.concat(parts))
+    await file.sync()
+    await file.close()
+    await fs.rename(live + '.new', live)
+    records = next
+  }
+  return {
+    async load() {
+      const { fs, path } = await modules()
+      records = new Map()
+      let bytes: Buffer
+      try {
+        bytes = await fs.readFile(path.join(dir, 'records.bin'))
+      } catch (err) {
+        if ((err as NodeJS.ErrnoException).code === 'ENOENT') return []
+        throw err
+      }
+      for (let at = 0; at + 8 <= bytes.length;) {
+        const n = bytes.readUInt32BE(at), m = bytes.readUInt32BE(at + 4)
+        const key = bytes.toString('utf8', at + 8, at + 8 + n)
+        records.set(key, Uint8Array.from(bytes.subarray(at + 8 + n, at + 8 + n + m)))
+        at += 8 + n + m
+      }
+      return [...records]
+    },
+    async append(batch) {
+      const next = new Map(records)
+      for (const [key, value] of batch) {
+        if (value === null) next.delete(key)
+        else next.set(key, Uint8Array.from(value))
+      }
+      await write(next)
+    },
+    async quarantine(keys) {
+      const { fs, path } = await modules()
+      await fs.copyFile(path.join(dir, 'records.bin'), path.join(dir, `quarantine-${Date.now()}.bin`))
+      const next = new Map(records)
+      for (const key of keys) next.delete(key)
+      await write(next)
+    },
+    async clear() { await write(new Map()) },
+    async close() {},
+  }
+}

@@ -1,0 +1,82 @@
+//go:build js && wasm && !fake
+
+// The adapter between sim.Cluster and what bridge.Host asks of a cluster.
+
+package main
+
+import (
+	"errors"
+	"syscall/js"
+
+	"github.com/kubonsai/kubonsai/sim"
+	"github.com/kubonsai/kubonsai/sim/store"
+	"github.com/kubonsai/kubonsai/wasm/bridge"
+)
+
+type cluster struct {
+	*sim.Cluster
+	backend store.Backend
+}
+
+func (c cluster) Dir(terminal string) string { return c.Terminal(terminal).Dir() }
+
+func (c cluster) Close() error { return c.backend.Close() }
+
+func (c cluster) Start(terminal, script string, o bridge.RunOptions) bridge.Run {
+	return c.Terminal(terminal).Start(script, sim.RunOptions{
+		Columns: o.Columns, Rows: o.Rows, Interactive: o.Interactive, Window: o.Window,
+		OnOutput: o.OnOutput, OnExit: o.OnExit, OnClear: o.OnClear, Edit: o.Edit,
+	})
+}
+
+// open boots a cluster on a storage, or restores the one that it holds.
+func open(port js.Value, o bridge.OpenOptions) (*bridge.Opened, error) {
+	backend, err := openStorage(port, o.Storage, o.Name)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := boot(backend, o)
+	if err != nil {
+		return nil, errors.Join(err, backend.Close())
+	}
+	return opened, nil
+}
+
+func boot(backend store.Backend, o bridge.OpenOptions) (*bridge.Opened, error) {
+	if o.Erase {
+		if err := backend.Clear(); err != nil {
+			return nil, err
+		}
+	}
+	keep := &loaded{Backend: backend}
+	options := sim.Options{Name: o.Name, Seed: o.Seed, Nodes: o.Nodes, Start: o.Start, Backend: keep, URLs: o.URLs}
+	var c *sim.Cluster
+	var err error
+	if len(o.Snapshot) > 0 {
+		c, err = sim.Restore(o.Snapshot, options)
+	} else {
+		c, err = sim.New(options)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &bridge.Opened{Cluster: cluster{c, backend}, Restored: keep.records > 0 || len(o.Snapshot) > 0, Warnings: keep.warnings}, nil
+}
+
+// loaded notes what a backend had to say while it was read: records that were
+// set aside must be told to the reader, and must not keep the rest from use.
+type loaded struct {
+	store.Backend
+	records  int
+	warnings []string
+}
+
+func (l *loaded) Load() ([]store.Record, error) {
+	records, err := l.Backend.Load()
+	l.records = len(records)
+	if err != nil && records != nil {
+		l.warnings = append(l.warnings, err.Error())
+		err = nil
+	}
+	return records, err
+}

@@ -1,0 +1,83 @@
+// How a record is kept in a storage that could damage it: a format version and
+// a checksum stand before the value, and what does not agree with them is set
+// aside, never dropped and never believed.
+
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"sort"
+	"strings"
+
+	"github.com/kubonsai/kubonsai/sim/store"
+)
+
+// format is the version of this layout: "kbs", version, crc32 (Castagnoli) of
+// key and value, value.
+const format = 1
+
+const headLen = 8
+
+var table = crc32.MakeTable(crc32.Castagnoli)
+
+// row is what a storage holds under one key.
+type row struct {
+	key   string
+	value []byte
+}
+
+// badRow is a row that was set aside, and why.
+type badRow struct {
+	row
+	reason string
+	future bool
+}
+
+func sum(key string, value []byte) uint32 {
+	return crc32.Update(crc32.Checksum([]byte(key+"\x00"), table), table, value)
+}
+
+// seal puts the head before a value.
+func seal(key string, value []byte) []byte {
+	out := make([]byte, headLen, headLen+len(value))
+	copy(out, "kbs")
+	out[3] = format
+	binary.BigEndian.PutUint32(out[4:], sum(key, value))
+	return append(out, value...)
+}
+
+// unseal parts the good records from those that must be set aside; both come
+// back in the order of their keys.
+func unseal(rows []row) (good []store.Record, bad []badRow) {
+	sort.Slice(rows, func(i, j int) bool { return rows[i].key < rows[j].key })
+	for _, r := range rows {
+		switch v := r.value; {
+		case len(v) < headLen || string(v[:3]) != "kbs":
+			bad = append(bad, badRow{row: r, reason: "has no valid head"})
+		case v[3] > format:
+			bad = append(bad, badRow{row: r, reason: fmt.Sprintf("was written by a newer version (format %d)", v[3]), future: true})
+		case v[3] < format:
+			bad = append(bad, badRow{row: r, reason: fmt.Sprintf("has the unknown format %d", v[3])})
+		case sum(r.key, v[headLen:]) != binary.BigEndian.Uint32(v[4:]):
+			bad = append(bad, badRow{row: r, reason: "does not agree with its checksum"})
+		default:
+			good = append(good, store.Record{Key: r.key, Value: v[headLen:]})
+		}
+	}
+	return good, bad
+}
+
+// damaged words what was set aside.
+func damaged(bad []badRow) error {
+	var names []string
+	for i, b := range bad {
+		if i == 3 && len(bad) > 4 {
+			names = append(names, fmt.Sprintf("and %d more", len(bad)-i))
+			break
+		}
+		names = append(names, fmt.Sprintf("%q %s", b.key, b.reason))
+	}
+	return fmt.Errorf("%d saved records were set aside, the rest was loaded: %s", len(bad), strings.Join(names, ", "))
+}
