@@ -7,6 +7,8 @@ package sim
 import (
 	"errors"
 	"time"
+
+	"github.com/kubonsai/kubonsai/sim/kernel"
 )
 
 // maxAhead is how far programs that spend time of their own (kubectl's
@@ -77,4 +79,10 @@ func (c *Cluster) Jump(limit time.Time, done func() bool) bool {
 // JumpTo lets everything happen that is due until t, and moves the clock there.
 func (c *Cluster) JumpTo(t time.Time) {
 	c.Jump(t, func() bool { return false })
+}
+
+// Spawn starts a user program of the host's own: something that blocks on the
+// simulation, such as a connection to a container.
+func (c *Cluster) Spawn(name string, fn func(p *kernel.Proc) int) *kernel.Proc {
+	return c.kernel.Spawn(nil, name, fn)
 }

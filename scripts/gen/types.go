@@ -59,11 +59,12 @@ var handWritten = map[string]bool{
 	"TableRow": true, "Timestamp": true, "InternalEvent": true,
 }
 
-// leaves are upstream packages that the product itself links.
-var leaves = map[string]string{
-	"k8s.io/apimachinery/pkg/api/resource": "resource",
-	"k8s.io/apimachinery/pkg/util/intstr":  "intstr",
-	"time":                                 "time",
+// leaves are the packages that generated types use beside each other: their
+// upstream path and the product's own.
+var leaves = map[string]struct{ name, path string }{
+	"k8s.io/apimachinery/pkg/api/resource": {"resource", module + "resource"},
+	"k8s.io/apimachinery/pkg/util/intstr":  {"intstr", module + "intstr"},
+	"time":                                 {"time", "time"},
 }
 
 // moved are types of packages that the product must not link; meta/v1 has them.
@@ -291,7 +292,7 @@ func (p *pkg) emitConsts(w *bytes.Buffer, d *ast.GenDecl) error {
 func (p *pkg) importName(path string) string {
 	name := ""
 	if leaf, ok := leaves[path]; ok {
-		name = leaf
+		name, path = leaf.name, leaf.path
 	} else {
 		for _, u := range upstream {
 			if u.path == path {

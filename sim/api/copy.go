@@ -12,7 +12,7 @@ import (
 	"time"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
+	"github.com/kubonsai/kubonsai/sim/api/resource"
 )
 
 // DeepCopy returns a copy that shares nothing that can be changed with v.

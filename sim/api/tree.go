@@ -17,8 +17,8 @@ import (
 	"sync"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/util/intstr"
+	"github.com/kubonsai/kubonsai/sim/api/resource"
+	"github.com/kubonsai/kubonsai/sim/api/intstr"
 )
 
 // ToTree converts an object, or any other API struct by pointer. The tree shares nothing that can be changed with it.

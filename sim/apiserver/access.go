@@ -15,11 +15,11 @@ var Administrator = &rest.User{
 
 // AccessAttributes are what an authorizer decides on.
 type AccessAttributes struct {
-	User                              *rest.User
-	Verb                              string // of the API (get, list …) or, for other paths, the HTTP method in lower case
-	Group, Version, Resource, Subres  string
-	Namespace, Name                   string
-	Path                              string // for requests that are no resource's
+	User                             *rest.User
+	Verb                             string // of the API (get, list …) or, for other paths, the HTTP method in lower case
+	Group, Version, Resource, Subres string
+	Namespace, Name                  string
+	Path                             string // for requests that are no resource's
 }
 
 // Authorizer decides who may do what. reason explains, in upstream's words, a

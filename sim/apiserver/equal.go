@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"time"
 
-	quantity "k8s.io/apimachinery/pkg/api/resource"
+	quantity "github.com/kubonsai/kubonsai/sim/api/resource"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 )

@@ -57,6 +57,7 @@ type Server struct {
 	uids     *seed.Stream
 	suffixes *seed.Stream
 	tokens   *seed.Stream
+	secret   string // signs tokens
 
 	kinds    *registry
 	services *allocator.Services
@@ -71,6 +72,7 @@ func New(o Options) *Server {
 		uids: o.Seed.Stream("apiserver/uid"), suffixes: o.Seed.Stream("apiserver/name-suffix"),
 		tokens: o.Seed.Stream("apiserver/token"),
 		kinds:  newRegistry(),
+		secret: newSecret(o.Seed.Seed()),
 	}
 	if s.address == "" {
 		s.address = "172.18.0.2:6443"
@@ -120,6 +122,7 @@ type call struct {
 	form     form   // of the answer
 	warnings []string
 	options  options
+	scaling  bool // the workload is changed through its Scale
 }
 
 func (c *call) warn(text string) {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/kubonsai/kubonsai/sim/api"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver/resource"
@@ -180,14 +181,11 @@ func (c *call) replace(old, obj metav1.Object, track bool) (metav1.Object, error
 // deletedByUpdate reports that an object which waits to go has lost its last
 // finalizer, and no grace period is left.
 func deletedByUpdate(obj, old metav1.Object) bool {
-	m, om := obj.GetObjectMeta(), old.GetObjectMeta()
-	if len(m.Finalizers) > 0 || om.DeletionTimestamp == nil {
+	om := old.GetObjectMeta()
+	if len(obj.GetObjectMeta().Finalizers) > 0 || om.DeletionTimestamp == nil {
 		return false
 	}
-	if len(om.Finalizers) == 0 && !namespaceDone(obj, old) {
-		return false
-	}
-	if !namespaceFinalized(obj) {
+	if ns, ok := obj.(*corev1.Namespace); ok && len(ns.Spec.Finalizers) > 0 {
 		return false
 	}
 	grace := om.DeletionGracePeriodSeconds

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -131,6 +132,75 @@ type Resolver interface {
 	Resolve(from *Namespace, name string) []netip.Addr
 }
 
+// Querier is a Resolver that can answer one exact name, without search paths,
+// for nslookup and dig: found is false for NXDOMAIN.
+type Querier interface {
+	Query(from *Namespace, name string) (answer Answer, found bool)
+}
+
+// Answer is what the DNS says of a name.
+type Answer struct {
+	CNAME string // the name that the addresses belong to, when it is another one
+	Addrs []netip.Addr
+	SRV   []SRV
+	PTR   string
+}
+
+// SRV is one service record.
+type SRV struct {
+	Priority, Weight, Port int
+	Target                 string
+}
+
+// DNSConfig is what /etc/resolv.conf says.
+type DNSConfig struct {
+	Nameservers []string
+	Search      []string
+	Options     []string // "ndots:5"
+}
+
+// NDots is the ndots option, 1 when it is not set.
+func (d DNSConfig) NDots() int {
+	for _, o := range d.Options {
+		if v, ok := strings.CutPrefix(o, "ndots:"); ok {
+			if n, err := strconv.Atoi(v); err == nil {
+				return n
+			}
+		}
+	}
+	return 1
+}
+
+// Candidates are the full names to ask for, in order, for a name as typed.
+func (d DNSConfig) Candidates(name string) []string {
+	if strings.HasSuffix(name, ".") {
+		return []string{strings.TrimSuffix(name, ".")}
+	}
+	var searched []string
+	for _, s := range d.Search {
+		searched = append(searched, name+"."+s)
+	}
+	if strings.Count(name, ".") >= d.NDots() {
+		return append([]string{name}, searched...)
+	}
+	return append(searched, name)
+}
+
+// Query asks the cluster's DNS for one exact name; found is false for NXDOMAIN
+// or when there is no DNS.
+func (ns *Namespace) Query(name string) (Answer, bool) {
+	if q, ok := ns.net.resolver.(Querier); ok {
+		return q.Query(ns, strings.TrimSuffix(name, "."))
+	}
+	return Answer{}, false
+}
+
+// Network is the network that the namespace is on.
+func (ns *Namespace) Network() *Network { return ns.net }
+
+// Owner is the namespace that has the address; nil when nobody does.
+func (n *Network) Owner(a netip.Addr) *Namespace { return n.owners[a] }
+
 // New returns an empty network; router and resolver may be nil until SetRouter
 // and SetResolver are called.
 func New() *Network { return &Network{owners: map[netip.Addr]*Namespace{}} }
@@ -147,6 +217,8 @@ type Namespace struct {
 	Name      string
 	Addrs     []netip.Addr
 	Hosts     map[string]netip.Addr // /etc/hosts
+	DNS       DNSConfig             // /etc/resolv.conf
+	NodePorts bool                  // NodePorts of the cluster answer on this namespace's localhost
 	net       *Network
 	listeners map[int]*Listener
 	closed    bool
@@ -250,7 +322,9 @@ func (ns *Namespace) Find(to netip.AddrPort) (*Listener, netip.AddrPort, error) 
 		if l := ns.listeners[int(to.Port())]; l != nil {
 			return l, to, nil
 		}
-		return fail(Refused)
+		if !ns.NodePorts || ns.net.router == nil {
+			return fail(Refused)
+		}
 	}
 	dest := to
 	if ns.net.router != nil {
@@ -261,6 +335,9 @@ func (ns *Namespace) Find(to netip.AddrPort) (*Listener, netip.AddrPort, error) 
 		dest = d
 	}
 	owner := ns.net.owners[dest.Addr()]
+	if owner == nil && dest.Addr().IsLoopback() {
+		return fail(Refused)
+	}
 	if owner == nil || owner.closed {
 		if dest.Addr().IsPrivate() {
 			return fail(Timeout)

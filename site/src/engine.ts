@@ -63,7 +63,7 @@ export async function compile(source: URL | string): Promise<WebAssembly.Module>
   if (isNode && !/^https?:/.test(url)) {
     const { readFile } = await import('node:fs/promises')
     const { fileURLToPath } = await import('node:url')
-    return WebAssembly.compile(await readFile(url.startsWith('file:') ? fileURLToPath(url) : url))
+    return WebAssembly.compile(new Uint8Array(await readFile(url.startsWith('file:') ? fileURLToPath(url) : url)))
   }
   let response: Response
   try {

@@ -63,7 +63,7 @@ export interface Fields {
   columns?: number
   rows?: number
   interactive?: boolean
-  prompt?: string
+  beside?: boolean
   run?: number
   watch?: number
   stream?: number

@@ -28,7 +28,7 @@ const Protocol = 1
 const (
 	KindHello     = "hello"     // protocol → protocol, version
 	KindOpen      = "open"      // name, seed, nodes, storage, speed, start → state and restored; boots or restores the cluster
-	KindRun       = "run"       // terminal, script, columns, rows, interactive → output*, edit*, exit
+	KindRun       = "run"       // terminal, script, columns, rows, interactive, beside → output*, edit*, exit
 	KindStdin     = "stdin"     // run, data, eof
 	KindInterrupt = "interrupt" // run; as Ctrl-C
 	KindKill      = "kill"      // run; as closing the terminal
@@ -99,7 +99,7 @@ type Frame struct {
 	Columns     int    `json:"columns,omitempty"`
 	Rows        int    `json:"rows,omitempty"`
 	Interactive bool   `json:"interactive,omitempty"`
-	Prompt      string `json:"prompt,omitempty"`
+	Beside      bool   `json:"beside,omitempty"`
 	Run         int    `json:"run,omitempty"`
 	Watch       int    `json:"watch,omitempty"`
 	Stream      int    `json:"stream,omitempty"`

@@ -41,6 +41,7 @@ type Cluster interface {
 type RunOptions struct {
 	Columns, Rows int
 	Interactive   bool
+	Beside        bool // runs in a copy of the terminal's shell
 	Window        int
 	OnOutput      func(stream int, data []byte)
 	OnExit        func(code int)
@@ -428,7 +429,7 @@ func (h *Host) start(f *Frame) {
 	h.order = append(h.order, f.ID)
 	terminal := f.Terminal
 	r.run = h.cluster.Start(terminal, f.Script, RunOptions{
-		Columns: f.Columns, Rows: f.Rows, Interactive: f.Interactive, Window: window,
+		Columns: f.Columns, Rows: f.Rows, Interactive: f.Interactive, Beside: f.Beside, Window: window,
 		OnOutput: func(stream int, data []byte) {
 			if n := len(r.out); n > 0 && r.out[n-1].Kind == KindOutput && r.out[n-1].Stream == stream {
 				r.out[n-1].Data = append(r.out[n-1].Data, data...)

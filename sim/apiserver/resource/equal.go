@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/util/intstr"
+	"github.com/kubonsai/kubonsai/sim/api/resource"
+	"github.com/kubonsai/kubonsai/sim/api/intstr"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"

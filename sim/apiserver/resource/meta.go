@@ -385,4 +385,3 @@ func resetForStatus(obj, oldObj metav1.Object) {
 	m.OwnerReferences = old.OwnerReferences
 	m.ManagedFields = old.ManagedFields
 }
-

@@ -10,24 +10,24 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/resource"
+	"github.com/kubonsai/kubonsai/sim/api/resource"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 )
 
 // Shared by all who leave the field out; nothing writes through them.
 var (
-	hour                  = new(int64(3600))
-	mode0644              = new(int32(0o644))
-	gracePeriod30         = new(int64(corev1.DefaultTerminationGracePeriodSeconds))
-	yes, no               = new(true), new(false)
-	emptyString           = new("")
-	hostPathUnset         = new(corev1.HostPathType(""))
-	emptySecurityContext  = &corev1.PodSecurityContext{}
-	filesystemVolumeMode  = new(corev1.PersistentVolumeFilesystem)
-	azureCacheReadWrite   = new(corev1.AzureDataDiskCachingMode("ReadWrite"))
-	azureKindShared       = new(corev1.AzureDataDiskKind("Shared"))
-	azureDiskFS           = new("ext4")
+	hour                 = new(int64(3600))
+	mode0644             = new(int32(0o644))
+	gracePeriod30        = new(int64(corev1.DefaultTerminationGracePeriodSeconds))
+	yes, no              = new(true), new(false)
+	emptyString          = new("")
+	hostPathUnset        = new(corev1.HostPathType(""))
+	emptySecurityContext = &corev1.PodSecurityContext{}
+	filesystemVolumeMode = new(corev1.PersistentVolumeFilesystem)
+	azureCacheReadWrite  = new(corev1.AzureDataDiskCachingMode("ReadWrite"))
+	azureKindShared      = new(corev1.AzureDataDiskKind("Shared"))
+	azureDiskFS          = new("ext4")
 )
 
 // mapped applies f to each element. It returns the list itself when f returned
@@ -115,7 +115,6 @@ func defaultPodSpec(spec *corev1.PodSpec) {
 		spec.ServiceAccountName = spec.DeprecatedServiceAccount
 	}
 	spec.DeprecatedServiceAccount = spec.ServiceAccountName
-	// false is what leaving it out means, and what is stored
 	spec.Volumes = mapped(spec.Volumes, defaultVolume)
 	spec.InitContainers = mapped(spec.InitContainers, defaultContainer)
 	spec.Containers = mapped(spec.Containers, defaultContainer)
@@ -179,15 +178,25 @@ func pullPolicy(image string) corev1.PullPolicy {
 	return corev1.PullIfNotPresent
 }
 
+// imageTag is the tag that an image reference names or implies; "" for a bare
+// digest and for what is no reference at all.
 func imageTag(image string) string {
 	name, _, digest := strings.Cut(image, "@")
+	tag := ""
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
-		return name[i+1:]
+		name, tag = name[:i], name[i+1:]
 	}
-	if digest || name == "" || strings.ToLower(name) != name && !strings.Contains(name, "/") || strings.ContainsAny(name, " \t\n") {
-		return "" // a digest, or what is not an image reference at all
+	path := name
+	if host, rest, ok := strings.Cut(name, "/"); ok && (strings.ContainsAny(host, ".:") || host == "localhost" || strings.ToLower(host) != host) {
+		path = rest
 	}
-	return "latest"
+	if path == "" || strings.ToLower(path) != path || strings.ContainsAny(name, " \t\n") {
+		return ""
+	}
+	if tag == "" && !digest {
+		return "latest"
+	}
+	return tag
 }
 
 func defaultContainerPort(p *corev1.ContainerPort) *corev1.ContainerPort {
@@ -606,7 +615,7 @@ func qosOf(r *corev1.ResourceRequirements) (any, guaranteed bool) {
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		request, limit := r.Requests[name], r.Limits[name]
 		any = any || request.Sign() > 0 || limit.Sign() > 0
-		if limit.Sign() <= 0 || request.Sign() > 0 && request.Cmp(limit) != 0 {
+		if limit.Sign() <= 0 || request.Cmp(limit) != 0 {
 			guaranteed = false
 		}
 	}

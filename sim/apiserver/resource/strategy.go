@@ -20,6 +20,9 @@ type Context struct {
 	// Get returns another stored object, or nil. resource is "pods",
 	// "deployments.apps" ….
 	Get func(resource, namespace, name string) metav1.Object
+	// List visits the stored objects of a resource, of one namespace or of all
+	// (""), in the order of their names. It may be nil.
+	List func(resource, namespace string, visit func(metav1.Object))
 	// Suffix is a random name suffix of n characters.
 	Suffix func(n int) string
 }
@@ -58,8 +61,8 @@ type Strategy struct {
 	Grace func(obj metav1.Object, seconds *int64) (grace int64, immediate bool)
 	// AllowCreateOnUpdate lets PUT create the object; AllowUnconditionalUpdate
 	// lets an update leave resourceVersion out.
-	AllowCreateOnUpdate      bool
-	DenyUnconditionalUpdate  bool
+	AllowCreateOnUpdate     bool
+	DenyUnconditionalUpdate bool
 	// DefaultOrphan says that dependents are orphaned when the client does not
 	// say how to propagate a deletion.
 	DefaultOrphan bool

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/intstr"
+	"github.com/kubonsai/kubonsai/sim/api/intstr"
 
 	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
 )

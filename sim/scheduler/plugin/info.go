@@ -6,7 +6,6 @@ package plugin
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/labels"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
@@ -327,5 +326,3 @@ func (n *NodeInfo) Without(drop func(*PodInfo) bool) *NodeInfo {
 	}
 	return c
 }
-
-func quantity(l corev1.ResourceList, name corev1.ResourceName) resource.Quantity { return l[name] }

@@ -125,3 +125,27 @@ func matchesRequirement(e *corev1.NodeSelectorRequirement, value string, has boo
 	}
 	return false
 }
+
+// NodeNames returns the nodes that the pod's required affinity names
+// (metadata.name in …, as DaemonSets write it), or nil when it does not.
+func NodeNames(pod *corev1.Pod) []string {
+	a := pod.Spec.Affinity
+	if a == nil || a.NodeAffinity == nil || a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return nil
+	}
+	names := []string{}
+	for i := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+		t := &a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[i]
+		named := false
+		for _, f := range t.MatchFields {
+			if f.Key == "metadata.name" && f.Operator == corev1.NodeSelectorOpIn {
+				named = true
+				names = append(names, f.Values...)
+			}
+		}
+		if !named {
+			return nil
+		}
+	}
+	return names
+}

@@ -103,10 +103,8 @@ var BalancedAllocation = &Rule{Name: "NodeResourcesBalancedAllocation", Weight: 
 			return nil, nil // best effort pods do not change the balance
 		}
 		return func(n *NodeInfo) int64 {
-			with := imbalance(n.Requested.MilliCPU+p.MilliCPU, n.Requested.Memory+p.Memory, &n.Allocatable)
-			without := imbalance(n.Requested.MilliCPU, n.Requested.Memory, &n.Allocatable)
-			// Half the scale for how much better it gets, half for how much worse.
-			return int64(MaxScore/2 + (without-with)*MaxScore/2)
+			d := imbalance(n.Requested.MilliCPU+p.MilliCPU, n.Requested.Memory+p.Memory, &n.Allocatable)
+			return int64((1 - d) * MaxScore)
 		}, nil
 	},
 }

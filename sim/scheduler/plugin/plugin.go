@@ -106,6 +106,9 @@ func normalize(reverse bool) NormalizeFunc {
 	}
 }
 
+// labelSet is labels as selectors match them.
+func labelSet(m map[string]string) labels.Set { return labels.Set(m) }
+
 func selector(ls *metav1.LabelSelector) labels.Selector {
 	s, err := metav1.LabelSelectorAsSelector(ls)
 	if err != nil {

@@ -5,8 +5,8 @@ package v1
 
 import (
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	intstr "github.com/kubonsai/kubonsai/sim/api/intstr"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
-	intstr "k8s.io/apimachinery/pkg/util/intstr"
 )
 
 const GroupName = "apps"

@@ -6,7 +6,7 @@ package v2
 import (
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
-	resource "k8s.io/apimachinery/pkg/api/resource"
+	resource "github.com/kubonsai/kubonsai/sim/api/resource"
 )
 
 const GroupName = "autoscaling"

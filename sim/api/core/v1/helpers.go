@@ -4,7 +4,7 @@
 package v1
 
 import (
-	"k8s.io/apimachinery/pkg/api/resource"
+	"github.com/kubonsai/kubonsai/sim/api/resource"
 )
 
 // String returns the name.

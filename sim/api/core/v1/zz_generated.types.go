@@ -4,9 +4,9 @@
 package v1
 
 import (
+	intstr "github.com/kubonsai/kubonsai/sim/api/intstr"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
-	resource "k8s.io/apimachinery/pkg/api/resource"
-	intstr "k8s.io/apimachinery/pkg/util/intstr"
+	resource "github.com/kubonsai/kubonsai/sim/api/resource"
 )
 
 const (

@@ -4,8 +4,8 @@
 package v1
 
 import (
+	intstr "github.com/kubonsai/kubonsai/sim/api/intstr"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
-	intstr "k8s.io/apimachinery/pkg/util/intstr"
 )
 
 const GroupName = "policy"

@@ -1,0 +1,120 @@
+// This file writes answers as bytes for clients outside of the process. Inside,
+// answers stay typed and nothing here runs.
+
+package apiserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubonsai/kubonsai/sim/api"
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/rest"
+)
+
+// Encode is the body of an answer to a request, and its Content-Type. Watches
+// and streams have none.
+func Encode(req *rest.Request, resp *rest.Response) (contentType string, body []byte, err error) {
+	if resp.Object == nil {
+		return resp.ContentType, resp.Body, nil
+	}
+	obj := outward(resp.Object)
+	f, err := negotiate(req, false)
+	if err != nil {
+		f = form{mediaType: "application/json"}
+	}
+	if f.mediaType == "application/yaml" {
+		body, err = yaml.Marshal(obj)
+		return f.mediaType, body, err
+	}
+	contentType = f.mediaType
+	if resp.ContentType != "" {
+		contentType = resp.ContentType
+	}
+	if body, err = json.Marshal(obj); err != nil {
+		return "", nil, err
+	}
+	if pretty(req) {
+		var b bytes.Buffer
+		if err := json.Indent(&b, body, "", "  "); err != nil {
+			return "", nil, err
+		}
+		return contentType, b.Bytes(), nil
+	}
+	return contentType, append(body, '\n'), nil
+}
+
+// pretty reports whether the reader is likely to be a person.
+func pretty(req *rest.Request) bool {
+	if v, ok := req.Query["pretty"]; ok && len(v) > 0 {
+		return !(v[0] == "false" || v[0] == "0")
+	}
+	agent := req.Header.Get("User-Agent")
+	for _, known := range []string{"curl", "Wget", "Mozilla/5.0"} {
+		if strings.HasPrefix(agent, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// EncodeWatchEvent is one line of a watch's JSON stream, with its newline.
+func EncodeWatchEvent(e rest.Event) ([]byte, error) {
+	raw, err := json.Marshal(outward(e.Object))
+	if err != nil {
+		return nil, err
+	}
+	line, err := json.Marshal(metav1.WatchEvent{Type: string(e.Type), Object: metav1.RawExtension{Raw: raw}})
+	return append(line, '\n'), err
+}
+
+// outward is a value as it leaves the process: items of a typed list do not
+// repeat their kind, and what is known of managed fields is spelled out.
+func outward(v any) any {
+	switch x := v.(type) {
+	case *metav1.List:
+		out := *x
+		out.Items = make([]metav1.Object, len(x.Items))
+		for i, item := range x.Items {
+			item = expandManaged(item)
+			if _, custom := item.(*metav1.Unstructured); !custom && x.Kind != "List" && x.Kind != "PartialObjectMetadataList" {
+				if _, ok := item.(*metav1.PartialObjectMetadata); !ok {
+					item = api.ShallowCopy(item)
+					*item.GetTypeMeta() = metav1.TypeMeta{}
+				}
+			}
+			out.Items[i] = item
+		}
+		return &out
+	case *metav1.Table:
+		out := *x
+		out.Rows = append([]metav1.TableRow{}, x.Rows...)
+		for i := range out.Rows {
+			if o, ok := out.Rows[i].Object.(metav1.Object); ok {
+				out.Rows[i].Object = expandManaged(o)
+			}
+		}
+		return &out
+	case metav1.Object:
+		return expandManaged(x)
+	}
+	return v
+}
+
+// unmarshal reads JSON as the API does: names in their exact case, numbers kept whole.
+func unmarshal(data []byte, into any) error {
+	return kjson.UnmarshalCaseSensitivePreserveInts(data, into)
+}
+
+// StatusOf is the failure that an answer carries, or nil.
+func StatusOf(resp *rest.Response) error {
+	if s, ok := resp.Object.(*metav1.Status); ok {
+		return apierrors.FromStatus(s)
+	}
+	return nil
+}

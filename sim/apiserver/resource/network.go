@@ -1,0 +1,16 @@
+// This file validates addresses.
+
+package resource
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func validateIP(ip string, p *field.Path) field.ErrorList {
+	return validation.IsValidIPForLegacyField(p, ip, true, nil)
+}
+
+func validateCIDR(cidr string, p *field.Path) field.ErrorList {
+	return validation.IsValidCIDRForLegacyField(p, cidr, true, nil)
+}

@@ -1,0 +1,137 @@
+// A container's log: lines with the time and the stream they came from, bounded
+// in size, oldest first to go.
+
+package container
+
+import (
+	"bytes"
+	"io"
+	"time"
+
+	"github.com/kubonsai/kubonsai/sim/kernel"
+)
+
+// Line is one line of a log; Text ends with a newline unless it was the last
+// thing the container wrote.
+type Line struct {
+	Time   time.Time `json:"t"`
+	Stderr bool      `json:"e,omitempty"`
+	Text   string    `json:"s"`
+}
+
+// Log is what a container wrote.
+type Log struct {
+	lines   []Line
+	dropped int // lines that are no longer kept
+	size    int
+	limit   int
+	partial [2][]byte
+	closed  bool
+	wait    kernel.WaitQueue
+	watch   []func()
+}
+
+// maxLine is where a line without an end is cut, as containerd does.
+const maxLine = 16 << 10
+
+func (l *Log) write(now time.Time, stderr bool, b []byte) {
+	i := 0
+	if stderr {
+		i = 1
+	}
+	for len(b) > 0 {
+		n := bytes.IndexByte(b, '\n')
+		if n < 0 {
+			l.partial[i] = append(l.partial[i], b...)
+			if len(l.partial[i]) >= maxLine {
+				l.add(Line{now, stderr, string(l.partial[i])})
+				l.partial[i] = nil
+			}
+			break
+		}
+		l.add(Line{now, stderr, string(l.partial[i]) + string(b[:n+1])})
+		l.partial[i] = nil
+		b = b[n+1:]
+	}
+	l.wait.Wake()
+	for _, fn := range l.watch {
+		fn()
+	}
+}
+
+func (l *Log) add(line Line) {
+	l.lines = append(l.lines, line)
+	l.size += len(line.Text)
+	if l.size <= l.limit {
+		return
+	}
+	// Drop a tenth at once, so that a runaway log does not cost a copy a line.
+	drop, target := 0, l.limit*9/10
+	for l.size > target && drop < len(l.lines)-1 {
+		l.size -= len(l.lines[drop].Text)
+		drop++
+	}
+	l.lines = append([]Line(nil), l.lines[drop:]...)
+	l.dropped += drop
+}
+
+func (l *Log) close(now time.Time) {
+	for i, p := range l.partial {
+		if len(p) > 0 {
+			l.add(Line{now, i == 1, string(p)})
+			l.partial[i] = nil
+		}
+	}
+	l.closed = true
+	l.wait.Wake()
+	for _, fn := range l.watch {
+		fn()
+	}
+}
+
+// Lines returns the lines from number from on (counting dropped ones), and the
+// number that comes next.
+func (l *Log) Lines(from int) (lines []Line, next int) {
+	i := max(from-l.dropped, 0)
+	if i > len(l.lines) {
+		i = len(l.lines)
+	}
+	return l.lines[i:], l.dropped + len(l.lines)
+}
+
+// Dropped is how many lines the size limit has cost so far.
+func (l *Log) Dropped() int { return l.dropped }
+
+// Closed reports whether nothing more will be written.
+func (l *Log) Closed() bool { return l.closed }
+
+// Wait is woken when a line is added or the log is closed.
+func (l *Log) Wait() *kernel.WaitQueue { return &l.wait }
+
+// stream is the standard output or error of a container's main process.
+type stream struct {
+	c      *Container
+	stderr bool
+}
+
+var _ io.Writer = stream{}
+
+func (s stream) Write(b []byte) (int, error) {
+	s.c.log.write(s.c.rt.Clock.Now(), s.stderr, b)
+	s.c.rt.changed(s.c)
+	for i := 0; i < len(s.c.attached); i++ {
+		a := s.c.attached[i]
+		w := a.stdout
+		if s.stderr && a.stderr != nil {
+			w = a.stderr
+		}
+		if w == nil {
+			continue
+		}
+		if _, err := w.Write(b); err != nil {
+			s.c.detach(a)
+			i--
+		}
+	}
+	return len(b), nil
+}

@@ -1,0 +1,862 @@
+// The event-driven programs of images: servers whose work happens in network
+// handlers and whose process is an entry in the table. A server started by a
+// shell is the same thing bound to a process of the kernel (see asProgram).
+
+package container
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kubonsai/kubonsai/sim/clock"
+	"github.com/kubonsai/kubonsai/sim/container/image"
+	"github.com/kubonsai/kubonsai/sim/kernel"
+	"github.com/kubonsai/kubonsai/sim/network"
+	"github.com/kubonsai/kubonsai/sim/program"
+)
+
+type server struct {
+	c              *Container
+	b              *image.Behaviour
+	args           []string
+	via            bool // started through the image's entrypoint script
+	env            map[string]string
+	pid            int
+	p              *process // nil when bound to a process of the kernel
+	stdout, stderr io.Writer
+	done           func(code int)
+
+	listeners []*network.Listener
+	workers   []*process
+	timer     *clock.Timer
+	requests  int
+	ending    bool
+	closed    bool
+	quiet     bool // restored: say nothing at the start
+	conf      []*nginxServer
+}
+
+func (s *server) now() time.Time { return s.c.rt.Clock.Now() }
+
+func (s *server) logf(format string, args ...any) {
+	fmt.Fprintf(s.stderr, format+"\n", args...)
+}
+
+// start opens the listeners and prints what the program prints at its start.
+func (s *server) start() {
+	b := s.b
+	if len(b.Requires) > 0 && !slices.ContainsFunc(b.Requires, func(n string) bool { return s.env[n] != "" }) {
+		s.logf("%s", s.expand(b.Missing, nil))
+		s.end(1)
+		return
+	}
+	switch b.Kind {
+	case "exit":
+		s.printStart()
+		s.end(b.Code)
+		return
+	case "stress":
+		s.startStress()
+		return
+	case "nginx":
+		s.startNginx()
+		return
+	case "agnhost":
+		s.startAgnhost()
+		return
+	}
+	if b.Title != "" && s.p != nil {
+		s.p.args = []string{b.Title}
+	}
+	for _, w := range b.Workers {
+		s.worker(w, 0)
+	}
+	s.printStart()
+	if port := s.port(); port != 0 {
+		if !s.listen(port, s.handler()) {
+			return
+		}
+	}
+	for _, p := range b.Ports {
+		s.listen(p, s.handler())
+	}
+}
+
+func (s *server) handler() network.Handler {
+	switch s.b.Kind {
+	case "http":
+		return s.serveRoutes
+	case "httpd":
+		return s.serveStatic
+	case "liveness":
+		return s.serveLiveness
+	}
+	return func(*kernel.Proc, *network.Request) *network.Response { return nil } // speaks something else than HTTP
+}
+
+func (s *server) printStart() {
+	if s.quiet {
+		return
+	}
+	for _, l := range s.b.Log {
+		fmt.Fprintln(s.stdout, s.expand(l, nil))
+	}
+}
+
+// port is where the program listens: the flag, the variable, the default.
+func (s *server) port() int {
+	if f := s.b.PortFlag; f != "" {
+		if v, ok := s.flag(f); ok {
+			if n, err := strconv.Atoi(v[strings.LastIndexByte(v, ':')+1:]); err == nil {
+				return n
+			}
+		}
+	}
+	if v := s.env[s.b.PortEnv]; s.b.PortEnv != "" && v != "" {
+		if n, err := strconv.Atoi(strings.TrimPrefix(v, ":")); err == nil {
+			return n
+		}
+	}
+	return s.b.Port
+}
+
+// flag finds "--name value", "--name=value" or "-name=value" among the arguments.
+func (s *server) flag(name string) (string, bool) {
+	name = strings.TrimLeft(name, "-")
+	for i, a := range s.args {
+		if !strings.HasPrefix(a, "-") {
+			continue
+		}
+		k, v, ok := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		switch {
+		case k != name:
+		case ok:
+			return v, true
+		case i+1 < len(s.args):
+			return s.args[i+1], true
+		}
+	}
+	return "", false
+}
+
+func (s *server) listen(port int, h network.Handler) bool {
+	l, err := s.c.sb.ns.Listen(port, false, func(p *kernel.Proc, r *network.Request) *network.Response {
+		s.requests++
+		s.c.cpu.add(s.now(), s.b.CPU)
+		return h(p, r)
+	})
+	if err != nil {
+		s.logf("listen tcp :%d: %s", port, err)
+		s.end(1)
+		return false
+	}
+	s.listeners = append(s.listeners, l)
+	s.c.notify()
+	return true
+}
+
+// worker adds a process to the table.
+func (s *server) worker(title string, uid int) {
+	if s.p == nil && s.c.State != Running {
+		return
+	}
+	w := &process{pid: s.c.pid(), ppid: s.pid, uid: uid, args: []string{title}, started: s.now(), srv: s, rss: 1 << 20}
+	s.workers = append(s.workers, w)
+	s.c.procs[w.pid] = w
+}
+
+// workerDied replaces a worker that was killed.
+func (s *server) workerDied(p *process) {
+	delete(s.c.procs, p.pid)
+	for i, w := range s.workers {
+		if w == p {
+			s.workers = slices.Delete(s.workers, i, i+1)
+			if s.b.Kind == "nginx" {
+				s.notice("signal 17 (SIGCHLD) received from %d", p.pid)
+				s.notice("worker process %d exited on signal 15", p.pid)
+			}
+			s.worker(p.args[0], p.uid)
+			return
+		}
+	}
+}
+
+// signal reports whether the program has a handler for the signal.
+func (s *server) signal(sig kernel.Signal) bool {
+	switch sig {
+	case kernel.SIGTERM, kernel.SIGQUIT, kernel.SIGINT:
+		if s.b.Term == nil {
+			return false
+		}
+		if s.ending {
+			return true
+		}
+		s.ending = true
+		if s.b.Kind == "nginx" {
+			name := map[kernel.Signal]string{kernel.SIGTERM: "SIGTERM", kernel.SIGQUIT: "SIGQUIT", kernel.SIGINT: "SIGINT"}[sig]
+			what := "exiting"
+			if sig == kernel.SIGQUIT {
+				what = "shutting down"
+			}
+			s.notice("signal %d (%s) received, %s", int(sig), name, what)
+			for _, w := range s.workers {
+				fmt.Fprintf(s.stderr, "%s [notice] %d#%d: exiting\n%s [notice] %d#%d: exit\n", stamp(s.now()), w.pid, w.pid, stamp(s.now()), w.pid, w.pid)
+			}
+		}
+		for _, l := range s.listeners {
+			l.Close()
+		}
+		s.timer = s.c.rt.Clock.After(time.Duration(s.b.StopMS)*time.Millisecond, "server ends", func() {
+			if s.b.Kind == "nginx" {
+				s.notice("exit")
+			}
+			s.end(*s.b.Term)
+		})
+		return true
+	case kernel.SIGHUP, kernel.SIGUSR1, kernel.SIGUSR2, kernel.SIGCHLD:
+		return s.b.Term != nil
+	}
+	return false
+}
+
+// close frees what the server holds.
+func (s *server) close() {
+	if s.closed {
+		return
+	}
+	s.closed = true
+	s.timer.Stop()
+	for _, l := range s.listeners {
+		l.Close()
+	}
+	s.listeners = nil
+	for _, w := range s.workers {
+		delete(s.c.procs, w.pid)
+	}
+	s.c.cpu.busy = 0
+	s.c.notify()
+}
+
+func (s *server) end(code int) {
+	if s.closed {
+		return
+	}
+	s.close()
+	if s.p != nil {
+		// The container is not told before its start has been noted.
+		s.c.rt.Clock.After(0, "server ended", func() { s.done(code) })
+		return
+	}
+	s.done(code)
+}
+
+func stamp(t time.Time) string { return t.Format("2006/01/02 15:04:05") }
+
+// expand fills in the variables of a template.
+func (s *server) expand(text string, r *network.Request) string {
+	if !strings.Contains(text, "${") {
+		return text
+	}
+	var b strings.Builder
+	for {
+		i := strings.Index(text, "${")
+		if i < 0 {
+			break
+		}
+		j := strings.IndexByte(text[i:], '}')
+		if j < 0 {
+			break
+		}
+		b.WriteString(text[:i])
+		b.WriteString(s.variable(text[i+2:i+j], r))
+		text = text[i+j+1:]
+	}
+	b.WriteString(text)
+	return b.String()
+}
+
+func (s *server) variable(name string, r *network.Request) string {
+	now := s.now()
+	switch name {
+	case "HOSTNAME":
+		return s.c.sb.Hostname
+	case "VERSION":
+		return s.c.Image.Version
+	case "VNUM":
+		return strings.TrimPrefix(s.c.Image.Version, "v")
+	case "IP":
+		return s.c.sb.ns.Addr().String()
+	case "COUNT":
+		return strconv.Itoa(s.requests)
+	case "UPTIME":
+		return strconv.FormatFloat(now.Sub(s.c.Started).Seconds(), 'f', 3, 64)
+	case "date":
+		return stamp(now)
+	case "isodate":
+		return now.Format("2006-01-02T15:04:05.000Z")
+	case "redisdate":
+		return now.Format("02 Jan 2006 15:04:05.000")
+	case "clf":
+		return now.Format("02/Jan/2006:15:04:05 -0700")
+	}
+	if k, v, ok := strings.Cut(name, ":"); ok {
+		switch k {
+		case "env":
+			return s.env[v]
+		case "flag":
+			t, _ := s.flag(v)
+			return t
+		case "file":
+			data, err := s.c.FS().ReadFile(v)
+			if err != nil {
+				return "open " + v + ": no such file or directory"
+			}
+			return string(data)
+		}
+	}
+	if r == nil {
+		return ""
+	}
+	switch name {
+	case "PATH":
+		return r.Path
+	case "QUERY":
+		if _, q, ok := strings.Cut(r.Path, "?"); ok {
+			return q
+		}
+		return "nil"
+	case "METHOD":
+		return r.Method
+	case "HOST":
+		return r.Host
+	case "CLIENT":
+		return r.Remote.Addr().String()
+	case "CLIENTPORT":
+		return strconv.Itoa(int(r.Remote.Port()))
+	case "AGENT":
+		return r.Header.Get("User-Agent")
+	case "BODY":
+		return string(r.Body)
+	case "BODYORNOT":
+		if len(r.Body) == 0 {
+			return "\t-no body in request-"
+		}
+		return string(r.Body)
+	case "HEADERS", "HEADERLINES":
+		var b strings.Builder
+		for _, n := range r.Header.Names() {
+			if name == "HEADERS" {
+				fmt.Fprintf(&b, "\t%s=%s\n", strings.ToLower(n), r.Header.Get(n))
+			} else {
+				fmt.Fprintf(&b, "%s: %s\n", n, r.Header.Get(n))
+			}
+		}
+		return b.String()
+	}
+	return ""
+}
+
+func pathOf(r *network.Request) string {
+	p, _, _ := strings.Cut(r.Path, "?")
+	if p == "" {
+		p = "/"
+	}
+	return p
+}
+
+const httpDate = "Mon, 02 Jan 2006 15:04:05 GMT"
+
+func (s *server) respond(status int, ctype string, body []byte) *network.Response {
+	h := network.Header{"Date": {s.now().Format(httpDate)}, "Content-Length": {strconv.Itoa(len(body))}}
+	if ctype != "" {
+		h["Content-Type"] = []string{ctype}
+	}
+	if s.b.Server != "" {
+		h["Server"] = []string{s.b.Server}
+	}
+	return &network.Response{Status: status, Header: h, Body: body}
+}
+
+func (s *server) serveRoutes(_ *kernel.Proc, r *network.Request) *network.Response {
+	p := pathOf(r)
+	resp := s.respond(404, "text/plain; charset=utf-8", []byte("404 page not found\n"))
+	for _, rt := range s.b.Routes {
+		if p != rt.Path && (rt.Exact || !strings.HasPrefix(p, rt.Path)) {
+			continue
+		}
+		status := rt.Status
+		if status == 0 {
+			status = 200
+		}
+		resp = s.respond(status, rt.Type, []byte(s.expand(rt.Body, r)))
+		for k, v := range rt.Header {
+			resp.Header.Set(k, s.expand(v, r))
+		}
+		break
+	}
+	if s.b.Access != "" {
+		line := strings.ReplaceAll(s.b.Access, "${LENGTH}", strconv.Itoa(len(resp.Body)))
+		fmt.Fprintln(s.stdout, s.expand(line, r))
+	}
+	return resp
+}
+
+// serveLiveness is the tutorials' probe example: healthy for ten seconds.
+func (s *server) serveLiveness(_ *kernel.Proc, r *network.Request) *network.Response {
+	if d := s.now().Sub(s.c.Started); pathOf(r) == "/healthz" && d > 10*time.Second {
+		return s.respond(500, "text/plain", []byte("error: "+strconv.FormatFloat(d.Seconds(), 'f', 2, 64)))
+	}
+	return s.respond(200, "text/plain", []byte("ok"))
+}
+
+// serveStatic is Apache: files under Root.
+func (s *server) serveStatic(_ *kernel.Proc, r *network.Request) *network.Response {
+	if s.b.Server == "" {
+		s.b.Server = "Apache/" + s.c.Image.Version + " (Unix)"
+	}
+	status, ctype, body := 200, "", []byte(nil)
+	file, data, ok := s.file(s.b.Root, pathOf(r), "index.html", "index.php")
+	switch {
+	case !ok:
+		status, ctype = 404, "text/html; charset=iso-8859-1"
+		body = []byte("<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n<title>404 Not Found</title>\n</head><body>\n<h1>Not Found</h1>\n<p>The requested URL was not found on this server.</p>\n</body></html>\n")
+	default:
+		ctype, body = contentType(file), data
+	}
+	fmt.Fprintf(s.stdout, "%s - - [%s] \"%s %s HTTP/1.1\" %d %d\n", r.Remote.Addr(), s.now().Format("02/Jan/2006:15:04:05 -0700"), r.Method, r.Path, status, len(body))
+	resp := s.respond(status, ctype, body)
+	if r.Method == "HEAD" {
+		resp.Body = nil
+	}
+	return resp
+}
+
+// file reads a file below root; a directory stands for its index.
+func (s *server) file(root, p string, index ...string) (name string, data []byte, ok bool) {
+	fs := s.c.FS()
+	name = path.Join(root, path.Clean("/"+p))
+	if st, err := fs.Stat(name); err == nil && st.IsDir() {
+		for _, i := range index {
+			if data, err := fs.ReadFile(name + "/" + i); err == nil {
+				return name + "/" + i, data, true
+			}
+		}
+		return name, nil, false
+	}
+	data, err := fs.ReadFile(name)
+	return name, data, err == nil
+}
+
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".html", ".htm", ".php":
+		return "text/html"
+	case ".css":
+		return "text/css"
+	case ".js":
+		return "application/javascript"
+	case ".json":
+		return "application/json"
+	case ".txt":
+		return "text/plain"
+	case ".svg":
+		return "image/svg+xml"
+	case ".png":
+		return "image/png"
+	}
+	return "application/octet-stream"
+}
+
+// startAgnhost is the conformance tests' image: its first argument says what
+// it is.
+func (s *server) startAgnhost() {
+	mode := "pause"
+	if len(s.args) > 1 {
+		mode = s.args[1]
+	}
+	port := 0
+	var h network.Handler
+	text := func(body string) network.Handler {
+		return func(_ *kernel.Proc, r *network.Request) *network.Response {
+			return s.respond(200, "text/plain; charset=utf-8", []byte(s.expand(body, r)))
+		}
+	}
+	switch mode {
+	case "netexec":
+		port, h = 8080, func(_ *kernel.Proc, r *network.Request) *network.Response {
+			switch p := pathOf(r); p {
+			case "/hostname", "/hostName":
+				return s.respond(200, "text/plain; charset=utf-8", []byte(s.c.sb.Hostname))
+			case "/clientip":
+				return s.respond(200, "text/plain; charset=utf-8", []byte(r.Remote.String()))
+			case "/healthz":
+				return s.respond(200, "", nil)
+			case "/echo":
+				_, q, _ := strings.Cut(r.Path, "?msg=")
+				return s.respond(200, "text/plain; charset=utf-8", []byte(q))
+			default:
+				return s.respond(200, "text/plain; charset=utf-8", []byte("NOW: "+s.now().Format("2006-01-02 15:04:05.999999999 -0700 MST")))
+			}
+		}
+	case "serve-hostname":
+		port, h = 9376, text("${HOSTNAME}")
+	case "test-webserver":
+		port, h = 80, func(_ *kernel.Proc, r *network.Request) *network.Response {
+			if _, data, ok := s.file("/", pathOf(r), "index.html"); ok {
+				return s.respond(200, "text/plain", data)
+			}
+			return s.respond(404, "text/plain; charset=utf-8", []byte("404 page not found\n"))
+		}
+	case "guestbook":
+		port, h = 3000, text("guestbook")
+	case "liveness":
+		port, h = 8080, s.serveLiveness
+	}
+	for _, f := range []string{"--http-port", "--port"} {
+		if v, ok := s.flag(f); ok {
+			if n, err := strconv.Atoi(v); err == nil {
+				port = n
+			}
+		}
+	}
+	if h != nil && port > 0 {
+		s.listen(port, h)
+	}
+}
+
+// startStress understands the arguments of stress(1) and of vish/stress.
+func (s *server) startStress() {
+	workers := func(names ...string) float64 {
+		for _, n := range names {
+			if v, ok := s.flag(n); ok {
+				f, _ := strconv.ParseFloat(v, 64)
+				return f
+			}
+		}
+		return 0
+	}
+	cpu := workers("cpu", "c", "cpus")
+	var bytes int64
+	if v, ok := s.flag("vm-bytes"); ok {
+		bytes = int64(max(workers("vm", "m"), 1)) * parseBytes(v)
+	} else if workers("vm", "m") > 0 {
+		bytes = int64(workers("vm", "m")) * 256 << 20
+	}
+	if v, ok := s.flag("mem-total"); ok {
+		bytes = parseBytes(v)
+	}
+	if !s.quiet && path.Base(s.args[0]) == "stress" && s.c.Image.Repo == "docker.io/polinux/stress" {
+		fmt.Fprintf(s.stdout, "stress: info: [1] dispatching hogs: %d cpu, %d io, %d vm, %d hdd\n", int(cpu), int(workers("io", "i")), int(workers("vm", "m")), int(workers("hdd", "d")))
+	}
+	s.c.cpu.busy = cpu * 1000
+	if bytes > 0 {
+		s.c.cpu.busy += 50
+	}
+	if v, ok := s.flag("timeout"); ok {
+		if n, err := strconv.Atoi(v); err == nil {
+			v = strconv.Itoa(n) + "s"
+		}
+		if d, err := time.ParseDuration(v); err == nil {
+			s.c.rt.Clock.After(d, "stress", func() { s.end(0) })
+		}
+	}
+	if bytes > 0 {
+		s.timer = s.c.rt.Clock.After(600*time.Millisecond, "stress allocates", func() { s.c.charge(nil, bytes) })
+	}
+}
+
+func parseBytes(v string) int64 {
+	v = strings.TrimSuffix(strings.TrimSuffix(v, "i"), "B")
+	v = strings.TrimSuffix(v, "i")
+	unit := int64(1)
+	if v != "" {
+		switch v[len(v)-1] {
+		case 'k', 'K':
+			unit = 1 << 10
+		case 'm', 'M':
+			unit = 1 << 20
+		case 'g', 'G':
+			unit = 1 << 30
+		}
+	}
+	n, _ := strconv.ParseFloat(strings.TrimRight(v, "kKmMgG"), 64)
+	return int64(n * float64(unit))
+}
+
+// ── nginx ───────────────────────────────────────────────────────────────────
+
+func (s *server) notice(format string, args ...any) {
+	fmt.Fprintf(s.stderr, "%s [notice] %d#%d: %s\n", stamp(s.now()), s.pid, s.pid, fmt.Sprintf(format, args...))
+}
+
+func (s *server) startNginx() {
+	s.b.Server = "nginx/" + s.c.Image.Version
+	if s.via && !s.quiet {
+		for _, l := range []string{
+			"/docker-entrypoint.d/ is not empty, will attempt to perform configuration",
+			"Looking for shell scripts in /docker-entrypoint.d/",
+			"Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh",
+			"Launching /docker-entrypoint.d/20-envsubst-on-templates.sh",
+			"Launching /docker-entrypoint.d/30-tune-worker-processes.sh",
+			"Configuration complete; ready for start up",
+		} {
+			fmt.Fprintln(s.stdout, "/docker-entrypoint.sh: "+l)
+		}
+		if s.c.nextPID < 7 {
+			s.c.nextPID = 7 // the scripts had processes of their own
+		}
+	}
+	conf, err := s.nginxConfig()
+	s.conf = conf
+	if err != nil {
+		msg := fmt.Sprintf("%s [emerg] %d#%d: %s", stamp(s.now()), s.pid, s.pid, err)
+		s.logf("%s", msg)
+		s.logf("nginx: %s", msg[strings.Index(msg, "["):strings.Index(msg, "]")+1]+" "+err.Error())
+		s.end(1)
+		return
+	}
+	if s.p != nil {
+		s.p.args = []string{"nginx: master process " + strings.Join(s.args, " ")}
+	}
+	opened := map[int]bool{}
+	for _, srv := range conf {
+		for _, port := range srv.ports {
+			if opened[port] {
+				continue
+			}
+			opened[port] = true
+			if s.c.UID != 0 && port < 1024 && !s.c.rt.unprivilegedPorts() {
+				s.logf("%s [emerg] %d#%d: bind() to 0.0.0.0:%d failed (13: Permission denied)", stamp(s.now()), s.pid, s.pid, port)
+				s.end(1)
+				return
+			}
+			l, err := s.c.sb.ns.Listen(port, false, func(p *kernel.Proc, r *network.Request) *network.Response {
+				s.requests++
+				s.c.cpu.add(s.now(), s.b.CPU)
+				return s.serveNginx(p, port, r)
+			})
+			if err != nil {
+				s.logf("%s [emerg] %d#%d: bind() to 0.0.0.0:%d failed (98: Address already in use)", stamp(s.now()), s.pid, s.pid, port)
+				s.logf("nginx: [emerg] bind() to 0.0.0.0:%d failed (98: Address already in use)", port)
+				s.end(1)
+				return
+			}
+			s.listeners = append(s.listeners, l)
+		}
+	}
+	s.c.notify()
+	if !s.quiet {
+		s.notice("using the \"epoll\" event method")
+		s.notice("nginx/%s", s.c.Image.Version)
+		if s.c.Image.Base == "alpine" {
+			s.notice("built by gcc 14.2.0 (Alpine 14.2.0) ")
+		} else {
+			s.notice("built by gcc 12.2.0 (Debian 12.2.0-14+deb12u1) ")
+		}
+		s.notice("OS: Linux 6.18.44")
+		s.notice("getrlimit(RLIMIT_NOFILE): 20000:20000")
+		s.notice("start worker processes")
+	}
+	for range 2 {
+		s.worker("nginx: worker process", 101)
+		if !s.quiet {
+			s.notice("start worker process %d", s.workers[len(s.workers)-1].pid)
+		}
+	}
+}
+
+// unprivilegedPorts: containerd lets every user bind low ports in a pod.
+func (r *Runtime) unprivilegedPorts() bool { return true }
+
+func (s *server) nginxError(status int) []byte {
+	text := map[int]string{301: "301 Moved Permanently", 302: "302 Found", 403: "403 Forbidden", 404: "404 Not Found", 405: "405 Not Allowed", 500: "500 Internal Server Error", 502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}[status]
+	if text == "" {
+		text = strconv.Itoa(status)
+	}
+	return []byte("<html>\r\n<head><title>" + text + "</title></head>\r\n<body>\r\n<center><h1>" + text + "</h1></center>\r\n<hr><center>" + s.b.Server + "</center>\r\n</body>\r\n</html>\r\n")
+}
+
+func (s *server) serveNginx(p *kernel.Proc, port int, r *network.Request) *network.Response {
+	resp, sent := s.answerNginx(p, port, r)
+	h := resp.Header
+	h.Set("Server", s.b.Server)
+	h.Set("Date", s.now().Format(httpDate))
+	if h.Get("Connection") == "" {
+		h.Set("Connection", "keep-alive")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(resp.Body)))
+	if r.Method == "HEAD" {
+		resp.Body, sent = nil, 0
+	}
+	dash := func(v string) string {
+		if v == "" {
+			return "-"
+		}
+		return v
+	}
+	fmt.Fprintf(s.stdout, "%s - - [%s] \"%s %s HTTP/1.1\" %d %d \"%s\" \"%s\" \"%s\"\n", r.Remote.Addr(),
+		s.now().Format("02/Jan/2006:15:04:05 -0700"), r.Method, r.Path, resp.Status, sent,
+		dash(r.Header.Get("Referer")), dash(r.Header.Get("User-Agent")), dash(r.Header.Get("X-Forwarded-For")))
+	return resp
+}
+
+func (s *server) answerNginx(p *kernel.Proc, port int, r *network.Request) (*network.Response, int) {
+	fail := func(status int) (*network.Response, int) {
+		b := s.nginxError(status)
+		return &network.Response{Status: status, Header: network.Header{"Content-Type": {"text/html"}}, Body: b}, len(b)
+	}
+	srv := s.nginxServer(port, r.Host)
+	if srv == nil {
+		return fail(404)
+	}
+	reqPath := pathOf(r)
+	loc := srv.location(reqPath)
+	if loc.ret != 0 {
+		body := []byte(s.nginxText(loc.text, r))
+		h := network.Header{"Content-Type": {loc.ctype}}
+		if loc.ret == 301 || loc.ret == 302 || loc.ret == 307 || loc.ret == 308 {
+			h = network.Header{"Location": {string(body)}, "Content-Type": {"text/html"}}
+			body = s.nginxError(loc.ret)
+		} else if loc.text == "" && loc.ret >= 300 {
+			return fail(loc.ret)
+		}
+		return &network.Response{Status: loc.ret, Header: h, Body: body}, len(body)
+	}
+	if loc.proxy != "" {
+		return s.proxyNginx(p, loc, r, fail)
+	}
+	if loc.stub {
+		b := fmt.Appendf(nil, "Active connections: 1 \nserver accepts handled requests\n %d %d %d \nReading: 0 Writing: 1 Waiting: 0 \n", s.requests, s.requests, s.requests)
+		return &network.Response{Status: 200, Header: network.Header{"Content-Type": {"text/plain"}}, Body: b}, len(b)
+	}
+	if r.Method != "GET" && r.Method != "HEAD" {
+		return fail(405)
+	}
+	root, rel := loc.root, reqPath
+	if loc.alias != "" {
+		root, rel = loc.alias, strings.TrimPrefix(reqPath, loc.path)
+	}
+	name, data, ok := s.file(root, rel, loc.index...)
+	if !ok {
+		for _, t := range loc.try {
+			if code, found := strings.CutPrefix(t, "="); found {
+				n, _ := strconv.Atoi(code)
+				return fail(n)
+			}
+			t = strings.ReplaceAll(t, "$uri", reqPath)
+			if name, data, ok = s.file(root, t, loc.index...); ok {
+				break
+			}
+		}
+	}
+	if !ok {
+		fs := s.c.FS()
+		status, why := 404, fmt.Sprintf("open() %q failed (2: No such file or directory)", name)
+		if st, err := fs.Stat(name); err == nil && st.IsDir() {
+			if !strings.HasSuffix(reqPath, "/") {
+				b := s.nginxError(301)
+				return &network.Response{Status: 301, Header: network.Header{"Content-Type": {"text/html"}, "Location": {"http://" + r.Host + reqPath + "/"}}, Body: b}, len(b)
+			}
+			status, why = 403, fmt.Sprintf("directory index of %q is forbidden", name+"/")
+		}
+		worker := s.pid
+		if len(s.workers) > 0 {
+			worker = s.workers[0].pid
+		}
+		fmt.Fprintf(s.stderr, "%s [error] %d#%d: *%d %s, client: %s, server: %s, request: \"%s %s HTTP/1.1\", host: \"%s\"\n", stamp(s.now()), worker, worker, s.requests, why, r.Remote.Addr(), srv.name(), r.Method, r.Path, r.Host)
+		return fail(status)
+	}
+	h := network.Header{"Content-Type": {contentType(name)}, "Accept-Ranges": {"bytes"}}
+	if st, err := s.c.FS().Stat(name); err == nil {
+		h.Set("Last-Modified", st.ModTime().UTC().Format(httpDate))
+		h.Set("ETag", fmt.Sprintf("\"%x-%x\"", st.ModTime().Unix(), len(data)))
+	}
+	sent := len(data)
+	return &network.Response{Status: 200, Header: h, Body: data}, sent
+}
+
+func (s *server) proxyNginx(p *kernel.Proc, loc *nginxLocation, r *network.Request, fail func(int) (*network.Response, int)) (*network.Response, int) {
+	rest := strings.TrimPrefix(strings.TrimPrefix(loc.proxy, "http://"), "https://")
+	host, uri, hasURI := strings.Cut(rest, "/")
+	if up := s.upstream(host); up != "" {
+		host = up
+	}
+	name, portText, ok := strings.Cut(host, ":")
+	port := 80
+	if ok {
+		port, _ = strconv.Atoi(portText)
+	}
+	target := r.Path
+	if hasURI {
+		target = "/" + uri + strings.TrimPrefix(r.Path, loc.path)
+	}
+	up := *r
+	up.Path, up.Host = target, host
+	resp, err := s.c.sb.ns.Do(p, name, port, &up)
+	if err != nil {
+		worker := s.pid
+		if len(s.workers) > 0 {
+			worker = s.workers[0].pid
+		}
+		fmt.Fprintf(s.stderr, "%s [error] %d#%d: *%d connect() failed (111: Connection refused) while connecting to upstream, client: %s, server: localhost, request: \"%s %s HTTP/1.1\", upstream: \"http://%s%s\", host: \"%s\"\n", stamp(s.now()), worker, worker, s.requests, r.Remote.Addr(), r.Method, r.Path, host, target, r.Host)
+		return fail(502)
+	}
+	out := *resp
+	return &out, len(resp.Body)
+}
+
+func (s *server) nginxText(text string, r *network.Request) string {
+	if !strings.Contains(text, "$") {
+		return text
+	}
+	host, _, _ := strings.Cut(r.Host, ":")
+	return strings.NewReplacer("$hostname", s.c.sb.Hostname, "$host", host, "$http_host", r.Host, "$request_uri", r.Path,
+		"$uri", pathOf(r), "$remote_addr", r.Remote.Addr().String(), "$server_addr", r.Local.Addr().String(),
+		"$request_method", r.Method, "$scheme", "http", "$nginx_version", s.c.Image.Version, "$time_iso8601", s.now().Format(time.RFC3339)).Replace(text)
+}
+
+// nginxCommand is what `nginx` with an argument does from a shell; done is
+// false when it is to run as a server.
+func nginxCommand(c *Container, ctx *program.Context, args []string) (code int, done bool) {
+	for i, a := range args[1:] {
+		switch a {
+		case "-v":
+			fmt.Fprintf(ctx.Stderr, "nginx version: nginx/%s\n", c.Image.Version)
+			return 0, true
+		case "-V":
+			fmt.Fprintf(ctx.Stderr, "nginx version: nginx/%s\nbuilt by gcc 12.2.0 (Debian 12.2.0-14+deb12u1) \nTLS SNI support enabled\n", c.Image.Version)
+			return 0, true
+		case "-t", "-T":
+			if _, err := (&server{c: c, b: &image.Behaviour{Port: 80}}).loadNginx(); err != nil {
+				fmt.Fprintf(ctx.Stderr, "%s [emerg] 1#1: %s\nnginx: [emerg] %s\nnginx: configuration file /etc/nginx/nginx.conf test failed\n", stamp(c.rt.Clock.Now()), err, err)
+				return 1, true
+			}
+			fmt.Fprint(ctx.Stderr, "nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\nnginx: configuration file /etc/nginx/nginx.conf test is successful\n")
+			return 0, true
+		case "-s":
+			if i+2 >= len(args) {
+				fmt.Fprintln(ctx.Stderr, "nginx: option \"-s\" requires parameter")
+				return 1, true
+			}
+			pid := c.PID(ctx.Proc)
+			fmt.Fprintf(ctx.Stderr, "%s [notice] %d#%d: signal process started\n", stamp(c.rt.Clock.Now()), pid, pid)
+			switch args[i+2] {
+			case "reload":
+				if m := c.main; m != nil && m.srv != nil && m.srv.b.Kind == "nginx" {
+					m.srv.reloadNginx()
+				}
+			case "quit":
+				_ = c.Kill(1, kernel.SIGQUIT)
+			case "stop":
+				_ = c.Kill(1, kernel.SIGTERM)
+			}
+			return 0, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,120 @@
+// The reader's machine: a home directory, a kubeconfig, and the surroundings of
+// the programs that run in the reader's terminals.
+
+package sim
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/kubonsai/kubonsai/sim/examples"
+	"github.com/kubonsai/kubonsai/sim/kernel"
+	"github.com/kubonsai/kubonsai/sim/program"
+	"github.com/kubonsai/kubonsai/sim/vfs"
+)
+
+// ServerURL is where the kubeconfig says that the API server is.
+const ServerURL = "https://127.0.0.1:6443"
+
+// ClusterName is the name of the cluster's context in the kubeconfig.
+const ClusterName = "kind-kind"
+
+// kubeconfig is what `kind create cluster` writes. The certificates are
+// placeholders: inside the simulation there is no wire to protect.
+func kubeconfig() []byte {
+	pem := func(kind string) string {
+		return base64.StdEncoding.EncodeToString([]byte("-----BEGIN " + kind + "-----\nsimulated\n-----END " + kind + "-----\n"))
+	}
+	return fmt.Appendf(nil, `apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: %s
+    server: %s
+  name: %[3]s
+contexts:
+- context:
+    cluster: %[3]s
+    user: %[3]s
+  name: %[3]s
+current-context: %[3]s
+kind: Config
+users:
+- name: %[3]s
+  user:
+    client-certificate-data: %[1]s
+    client-key-data: %[4]s
+`, pem("CERTIFICATE"), ServerURL, ClusterName, pem("RSA PRIVATE KEY"))
+}
+
+// makeHome fills the reader's file system: anew, or from the kept state.
+func (c *Cluster) makeHome(state *kept) error {
+	f := c.files
+	devices := func() {
+		f.SetDevice("/dev/null", vfs.Null)
+		f.SetDevice("/dev/zero", vfs.Zero)
+		f.SetDevice("/dev/full", vfs.Full)
+	}
+	if state != nil && state.files != nil {
+		if err := json.Unmarshal(state.files, f); err != nil {
+			return fmt.Errorf("the saved files cannot be read: %w", err)
+		}
+		devices()
+		c.dirty.files = f.Generation()
+		return nil
+	}
+	for _, dir := range []string{Home + "/.kube", "/tmp", "/etc", "/usr/bin", "/bin", "/var/tmp", "/dev"} {
+		if err := f.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	write := func(name string, data []byte, perm fs.FileMode) error { return f.WriteFile(name, data, perm) }
+	for name, text := range map[string]string{
+		"/etc/hosts":      "127.0.0.1\tlocalhost\n172.18.0.2\tkind-control-plane\n",
+		"/etc/hostname":   "kubonsai\n",
+		"/etc/os-release": "PRETTY_NAME=\"kubonsai\"\nNAME=\"kubonsai\"\nID=kubonsai\n",
+		"/etc/passwd":     "root:x:0:0:root:/root:/bin/bash\nreader:x:1000:1000::" + Home + ":/bin/bash\n",
+	} {
+		if err := write(name, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := write(Home+"/.kube/config", kubeconfig(), 0o600); err != nil {
+		return err
+	}
+	for _, name := range sortedKeys(c.opts.Files) {
+		p := Home + "/" + path.Clean("/" + name)[1:]
+		if err := f.MkdirAll(path.Dir(p), 0o755); err != nil {
+			return err
+		}
+		if err := write(p, c.opts.Files[name], 0o644); err != nil {
+			return fmt.Errorf("file %s: %w", name, err)
+		}
+	}
+	devices()
+	return nil
+}
+
+// readerContext is what a program in one of the reader's terminals has.
+func (c *Cluster) readerContext(p *kernel.Proc) *program.Context {
+	return &program.Context{
+		Proc: p, FS: c.files, Dir: Home, Net: c.readerNet, Lookup: c.lookupProgram,
+		User: "reader", UID: 1000, Host: "kubonsai", System: c.machine,
+		Env: map[string]string{
+			"HOME": Home, "USER": "reader", "LOGNAME": "reader", "SHELL": "/bin/bash", "TERM": "xterm-256color",
+			"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOSTNAME": "kubonsai", "PWD": Home,
+		},
+	}
+}
+
+// fetchURL answers the addresses that the page or the built-in examples know.
+func (c *Cluster) fetchURL(url string) ([]byte, bool) {
+	if c.opts.URLs != nil {
+		if data, ok := c.opts.URLs(url); ok {
+			return data, true
+		}
+	}
+	return examples.Fetch(url)
+}

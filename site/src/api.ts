@@ -1,0 +1,651 @@
+/**
+ * kubonsai-api.js: a Kubernetes cluster in a page, a worker or Node.
+ *
+ *     import { create } from './kubonsai-api.js'
+ *     const cluster = await create()
+ *     const run = cluster.run('kubectl get nodes')
+ *     for await (const { text } of run) console.log(text)
+ *     console.log('exit status', await run.exit)
+ *
+ * Everything the page's own elements do goes through this interface.
+ */
+import { inlinePort, here, workerPort, type Port } from './port.ts'
+import { PROTOCOL, type Answer, type Entry, type Fields, type Request, type RequestKind, type Step } from './protocol.ts'
+import { canShare, sharedPort, writerLock } from './tabs.ts'
+
+export type { Entry, Step } from './protocol.ts'
+export { stripPrompts } from './script.ts'
+
+/** How a cluster is made. Every field may be left out. */
+export interface CreateOptions {
+  /** Clusters of one origin with the same name are the same cluster, in every tab. Default "default". */
+  name?: string
+  /**
+   * Where the cluster is kept: `'indexeddb'` (default in a browser; survives a
+   * reload, shared by all tabs), `'memory'` (default in Node), or
+   * `'file:DIRECTORY'` (Node).
+   */
+  storage?: 'indexeddb' | 'memory' | `file:${string}`
+  /** The same seed and the same commands give the same history. Used when the storage is empty. */
+  seed?: number
+  /** How many worker nodes a new cluster has. */
+  nodes?: number
+  /** Virtual seconds per second, 0.5 to 100. Default 1. */
+  speed?: number
+  /** The virtual time at which a new cluster begins. Default: now. */
+  start?: Date
+  /** Where kubonsai.wasm is. Default: beside this script. */
+  wasmURL?: string | URL
+  /** The compiled module, when the caller has it already; wins over wasmURL. */
+  wasmModule?: WebAssembly.Module
+  /**
+   * `true` (default in a browser): in a worker of its own. `false` (default in
+   * Node): in the caller's thread. A string or URL: where kubonsai-worker.js is.
+   */
+  worker?: boolean | string | URL
+  /** Opens an editor for kubectl edit, vi, vim and nano; resolves with the new text, or null to give up. */
+  edit?: (name: string, text: string) => Promise<string | null>
+}
+
+/** One piece of output. */
+export interface Chunk {
+  stream: 'stdout' | 'stderr'
+  data: Uint8Array
+  /** data as text; a character cut in two by chunks comes with the second one. */
+  text: string
+  /** A program emptied the screen before this chunk. */
+  clear?: boolean
+}
+
+/** How a script is run. */
+export interface RunOptions {
+  /** The terminal whose shell runs the script: variables and the working directory stay with it. Default "main". */
+  terminal?: string
+  /** Aborting is Ctrl-C. */
+  signal?: AbortSignal
+  /** The terminal's size in characters. Default 80 × 24. */
+  columns?: number
+  rows?: number
+  /** A person types into it: programs see a terminal, and input can be written. */
+  interactive?: boolean
+  /**
+   * Beside whatever the terminal's shell does, with a copy of its variables:
+   * for commands that go on and on, such as a watch, while others follow.
+   */
+  beside?: boolean
+  /** Opens an editor for this run; default: that of the cluster. */
+  edit?: (name: string, text: string) => Promise<string | null>
+}
+
+/**
+ * A script under way. Iterate over it for the output as it comes; a run that
+ * nobody iterates over goes on all the same.
+ */
+export interface Run extends AsyncIterable<Chunk> {
+  /** The exit status. Rejects only when the cluster itself was lost. */
+  readonly exit: Promise<number>
+  readonly terminal: string
+  /** Ctrl-C; what does not end within a second is killed. */
+  stop(): void
+  /** Ctrl-C, once. */
+  interrupt(): void
+  /** What a person types. */
+  write(input: string | Uint8Array): void
+  /** Ctrl-D. */
+  end(): void
+  resize(columns: number, rows: number): void
+  /** Everything that was printed, once the run has ended. */
+  result(): Promise<{ stdout: string; stderr: string; code: number }>
+}
+
+/** One change that a watch saw. */
+export interface WatchEvent<T = KubeObject> {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+  object: T
+}
+
+/** The part that every Kubernetes object has. */
+export interface KubeObject {
+  apiVersion: string
+  kind: string
+  metadata: { name: string; namespace?: string; uid?: string; resourceVersion?: string; creationTimestamp?: string; deletionTimestamp?: string; labels?: Record<string, string>; ownerReferences?: { kind: string; name: string; uid: string; controller?: boolean }[]; [key: string]: unknown }
+  [key: string]: unknown
+}
+
+/** How the cluster's time goes. */
+export interface State {
+  /** Virtual now. */
+  now: Date
+  speed: number
+  paused: boolean
+  /** A script is under way. */
+  busy: boolean
+  storage: string
+  /** What has been done is kept. */
+  saved: boolean
+}
+
+/** What on() can listen to. */
+export interface Events {
+  /** An object of the cluster came, changed or went. */
+  change: WatchEvent
+  /** A Kubernetes Event was recorded. */
+  event: WatchEvent
+  /** A run of this Cluster printed something. */
+  output: Chunk & { run: Run }
+  /** Speed, pause, or whether everything is saved. */
+  state: State
+  /** Something the reader should know, such as a storage that is full. */
+  notice: { level: 'info' | 'warning' | 'error'; code: string; message: string }
+  /** The cluster was started anew from its saved state (its tab was closed, its program ended) or was reset; runs and watches are gone. */
+  lost: { reason: string; reset: boolean }
+}
+
+export interface Files {
+  /** A file's text. Names without a leading slash are in the reader's home. */
+  read(path: string): Promise<string>
+  readBytes(path: string): Promise<Uint8Array>
+  /** Writes a file, and makes its directories. */
+  write(path: string, content: string | Uint8Array): Promise<void>
+  list(path?: string): Promise<Entry[]>
+  /** Removes a file or a directory with all that is in it. */
+  remove(path: string): Promise<void>
+}
+
+/** An error of the cluster's program; code says which. */
+export class KubonsaiError extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.name = 'KubonsaiError'
+    this.code = code
+  }
+}
+
+const isNode = typeof process !== 'undefined' && !!process.versions?.node
+const utf8 = new TextEncoder()
+
+/** Boots a cluster, or opens the one that the storage holds. */
+export async function create(options: CreateOptions = {}): Promise<Cluster> {
+  const name = options.name ?? 'default'
+  let storage = options.storage ?? (isNode ? 'memory' : 'indexeddb')
+  const wasm = options.wasmModule ?? new URL(options.wasmURL ?? here('kubonsai.wasm'), isNode ? undefined : location.href).href
+  const worker = options.worker instanceof URL ? options.worker.href : options.worker ?? !isNode
+  const share = storage === 'indexeddb' && worker !== false
+  let warning = ''
+  if (storage === 'indexeddb' && !isNode && !canShare()) {
+    // Without locks two tabs could write at once: better to forget than to corrupt.
+    storage = 'memory'
+    warning = 'this page is not served over https (or this browser is old), so the cluster is not kept and not shared between tabs'
+  }
+  const make = (lock: string | null): Port => worker === false ? inlinePort({ wasm, worker, lock: null }) : workerPort({ wasm, worker, lock })
+  const port = share && storage === 'indexeddb' ? sharedPort(name, () => make(writerLock(name))) : make(null)
+  const open: Omit<Request, 'id'> = { kind: 'open', name, storage }
+  if (options.seed !== undefined) open.seed = options.seed
+  if (options.nodes !== undefined) open.nodes = options.nodes
+  if (options.speed !== undefined) open.speed = options.speed
+  open.start = (options.start ?? new Date()).getTime()
+  const cluster = new Cluster(port, open, options.edit)
+  await cluster.ready
+  if (warning) queueMicrotask(() => cluster.emit('notice', { level: 'warning', code: 'NotKept', message: warning }))
+  return cluster
+}
+
+type Handler = { resolve: (f: Answer) => void; reject: (e: Error) => void; kind: RequestKind }
+
+/** An open cluster; made by create(). */
+export class Cluster {
+  /** Files in the reader's home, which commands see. */
+  readonly files: Files
+  /** @internal */ readonly ready: Promise<void>
+  private readonly port: Port
+  private readonly openFrame: Omit<Request, 'id'>
+  private readonly editor: CreateOptions['edit']
+  private id = 0
+  private closed: Error | null = null
+  private readonly pending = new Map<number, Handler>()
+  private readonly runs = new Map<number, RunImpl>()
+  private readonly watches = new Map<number, (f: Answer | Error) => void>()
+  private readonly listeners = new Map<keyof Events, Set<(e: never) => void>>()
+  private readonly urls = new Map<string, Uint8Array>()
+  private followed: AbortController | null = null
+  private state: State = { now: new Date(0), speed: 1, paused: false, busy: false, storage: '', saved: true }
+  private stateAt = 0
+  private current: Promise<void>
+
+  /** @internal */
+  constructor(port: Port, open: Omit<Request, 'id'>, editor: CreateOptions['edit']) {
+    this.port = port
+    this.openFrame = open
+    this.editor = editor
+    port.onframe = f => this.take(f)
+    port.onlost = (reason, final) => this.lose(reason, final)
+    this.current = this.ready = this.begin()
+    this.files = {
+      read: async path => new TextDecoder().decode(await this.files.readBytes(path)),
+      readBytes: async path => (await this.ask('read', { path })).data ?? new Uint8Array(),
+      write: async (path, content) => void await this.ask('write', { path, data: bytes(content) }),
+      list: async (path = '~') => (await this.ask('list', { path })).entries ?? [],
+      remove: async path => void await this.ask('remove', { path }),
+    }
+  }
+
+  /** Was the cluster found in the storage, rather than booted? */
+  restored = false
+
+  /** Runs a shell script in a terminal of the cluster. */
+  run(script: string, options: RunOptions = {}): Run {
+    this.check()
+    const run = new RunImpl(this, ++this.id, options)
+    this.runs.set(run.id, run)
+    this.current.then(() => {
+      if (!this.runs.has(run.id)) return
+      this.port.send({ id: run.id, kind: 'run', terminal: run.terminal, script, columns: options.columns ?? 80, rows: options.rows ?? 24, interactive: options.interactive ?? false, beside: options.beside ?? false })
+    }, err => run.fail(err as Error))
+    return run
+  }
+
+  /** Asks the REST API, as the path of a URL: `fetch('/api/v1/nodes')`. */
+  async fetch(path: string, init: { method?: string; headers?: Record<string, string>; body?: string | Uint8Array | object } = {}): Promise<Response> {
+    const fields: Fields = { path, method: init.method ?? 'GET', headers: init.headers ?? {} }
+    if (init.body !== undefined) fields.data = bytes(typeof init.body === 'string' || init.body instanceof Uint8Array ? init.body : JSON.stringify(init.body))
+    const f = await this.ask('fetch', fields)
+    const status = f.status ?? 200
+    const bodyless = status === 204 || status === 304
+    const headers: Record<string, string> = {}
+    for (const [k, v] of Object.entries(f.headers ?? {})) if (/^[\x20-\x7e]*$/.test(v)) headers[k] = v
+    return new Response(bodyless ? null : (f.data ?? new Uint8Array()) as BodyInit, { status, headers })
+  }
+
+  /**
+   * Watches a list, as in `watch('/api/v1/namespaces/default/pods')`: first
+   * what is there, as ADDED, then every change. Ends when the cluster is reset
+   * or lost; watch again then.
+   */
+  watch<T = KubeObject>(path: string, options: { signal?: AbortSignal } = {}): AsyncIterable<WatchEvent<T>> {
+    this.check()
+    const self = this
+    return {
+      async *[Symbol.asyncIterator]() {
+        await self.current
+        const id = ++self.id
+        const queue: Answer[] = []
+        let wake: (() => void) | null = null
+        let failed: Error | null = null
+        let done = false
+        const stop = (): void => {
+          if (done) return
+          done = true
+          if (self.watches.delete(id) && !self.closed) self.ask('stop', { watch: id }).catch(() => {})
+          wake?.()
+        }
+        self.watches.set(id, f => {
+          if (f instanceof Error) failed = f
+          else if (f.kind === 'error') failed = new KubonsaiError(f.code ?? 'Failed', f.message ?? '')
+          else if (f.kind === 'change') queue.push(f)
+          if (failed || (!(f instanceof Error) && f.kind === 'done')) {
+            done = true
+            self.watches.delete(id)
+          }
+          wake?.()
+        })
+        options.signal?.addEventListener('abort', stop, { once: true })
+        if (options.signal?.aborted) return stop()
+        self.port.send({ id, kind: 'watch', path })
+        try {
+          for (;;) {
+            const f = queue.shift()
+            if (f) {
+              const text = new TextDecoder().decode(f.data)
+              for (const line of text.split('\n')) if (line) yield JSON.parse(line) as WatchEvent<T>
+              continue
+            }
+            if (failed) throw failed
+            if (done) return
+            await new Promise<void>(resolve => { wake = resolve })
+            wake = null
+          }
+        } finally {
+          stop()
+        }
+      },
+    }
+  }
+
+  /** What programs in the cluster get when they fetch this URL (`kubectl apply -f https://…`, curl). */
+  async url(address: string, content: string | Uint8Array): Promise<void> {
+    const data = bytes(content)
+    this.urls.set(address, data.slice())
+    await this.ask('url', { path: address, data })
+  }
+
+  /** How a script falls into commands, and which of them never end by themselves. complete: false when lines are missing. */
+  async steps(script: string): Promise<{ steps: Step[]; complete: boolean }> {
+    const f = await this.ask('steps', { script })
+    return { steps: f.steps ?? [], complete: f.ok ?? false }
+  }
+
+  /** What the last word of a line could become, for a terminal's Tab key; start is where the word begins. */
+  async complete(terminal: string, line: string): Promise<{ words: string[]; start: number }> {
+    const f = await this.ask('complete', { terminal, script: line })
+    const at = f.column ?? 0
+    return { words: f.words ?? [], start: new TextDecoder().decode(utf8.encode(line).slice(0, at)).length }
+  }
+
+  /** The whole cluster as bytes; restore() takes them, here or elsewhere. */
+  async snapshot(): Promise<Uint8Array> { return (await this.ask('snapshot', {})).data ?? new Uint8Array() }
+
+  /** Replaces the cluster by a snapshot. Runs and watches end. */
+  async restore(snapshot: Uint8Array): Promise<void> {
+    this.note(await this.ask('restore', { data: snapshot.slice() }))
+    await this.again()
+    this.emit('lost', { reason: 'the cluster was restored from a snapshot', reset: true })
+  }
+
+  /** Deletes everything and boots a new cluster. Runs and watches end. */
+  async reset(options: { seed?: number; nodes?: number } = {}): Promise<void> {
+    this.note(await this.ask('reset', options))
+    await this.again()
+    this.emit('lost', { reason: 'the cluster was reset', reset: true })
+  }
+
+  /** Sets how many virtual seconds pass per second: 0.5 to 100. */
+  async setSpeed(speed: number): Promise<State> { return this.note(await this.ask('speed', { speed })) }
+  async pause(): Promise<State> { return this.note(await this.ask('pause', { paused: true })) }
+  async resume(): Promise<State> { return this.note(await this.ask('pause', { paused: false })) }
+  /** Goes to the next thing that is due and stops there; for a paused cluster. */
+  async step(): Promise<State> { return this.note(await this.ask('step', {})) }
+  /** How the cluster is now, from the cluster itself. */
+  async status(): Promise<State> { return this.note(await this.ask('status', {})) }
+  /** How the cluster was last known to be; now is reckoned from there. */
+  get last(): State {
+    const passed = this.state.paused ? 0 : (performance.now() - this.stateAt) * this.state.speed
+    return { ...this.state, now: new Date(this.state.now.getTime() + passed) }
+  }
+
+  /** Listens; returns what ends the listening. */
+  on<K extends keyof Events>(event: K, fn: (e: Events[K]) => void): () => void {
+    let set = this.listeners.get(event)
+    if (!set) this.listeners.set(event, (set = new Set()))
+    set.add(fn as (e: never) => void)
+    if (event === 'change' || event === 'event') this.follow()
+    return () => {
+      set.delete(fn as (e: never) => void)
+      if (!this.listeners.get('change')?.size && !this.listeners.get('event')?.size) {
+        this.followed?.abort()
+        this.followed = null
+      }
+    }
+  }
+
+  /** Saves and ends the cluster's program (in a page: leaves it to the other tabs). */
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.followed?.abort()
+    const done = this.ask('close', {}).catch(() => {})
+    await Promise.race([done, new Promise<void>(resolve => setTimeout(resolve, 3000))])
+    this.closed = new KubonsaiError('Closed', 'this cluster was closed: call create() for another')
+    this.port.close()
+    for (const run of this.runs.values()) run.fail(this.closed)
+    for (const w of [...this.watches.values()]) w(this.closed)
+  }
+
+  /** @internal */
+  emit<K extends keyof Events>(event: K, value: Events[K]): void {
+    for (const fn of this.listeners.get(event) ?? []) (fn as (e: Events[K]) => void)(value)
+  }
+
+  /** @internal */ send(frame: Request): void { void this.current.then(() => this.port.send(frame), () => {}) }
+  /** @internal */ nextID(): number { return ++this.id }
+  /** @internal */ restart(reason: string): void { this.port.restart(reason) }
+  /** @internal */ ended(id: number): void { this.runs.delete(id) }
+
+  private check(): void { if (this.closed) throw this.closed }
+
+  private async begin(): Promise<void> {
+    await this.request('hello', { protocol: PROTOCOL })
+    const { kind: _, ...fields } = this.openFrame
+    const f = await this.request('open', fields)
+    this.restored = f.restored ?? false
+    this.note(f)
+    for (const [path, data] of this.urls) await this.request('url', { path, data: data.slice() })
+  }
+
+  private async again(): Promise<void> {
+    for (const [path, data] of this.urls) await this.request('url', { path, data: data.slice() })
+  }
+
+  private async ask(kind: RequestKind, fields: Fields): Promise<Answer> {
+    this.check()
+    await this.current
+    return this.request(kind, fields)
+  }
+
+  private request(kind: RequestKind, fields: Fields): Promise<Answer> {
+    this.check()
+    const id = ++this.id
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject, kind })
+      this.port.send({ ...fields, id, kind })
+    })
+  }
+
+  private take(f: Answer): void {
+    const id = f.id ?? 0
+    const waiting = this.pending.get(id)
+    if (waiting && (f.kind === 'reply' || f.kind === 'error')) {
+      this.pending.delete(id)
+      if (f.kind === 'reply') waiting.resolve(f)
+      else waiting.reject(new KubonsaiError(f.code ?? 'Failed', f.message ?? ''))
+      return
+    }
+    const watch = this.watches.get(id)
+    if (watch) return watch(f)
+    const run = this.runs.get(id)
+    if (run) return run.take(f)
+    if (f.kind === 'state') this.emit('state', this.note(f))
+    if (f.kind === 'notice') this.emit('notice', { level: f.level ?? 'info', code: f.code ?? '', message: f.message ?? '' })
+  }
+
+  private note(f: Answer): State {
+    if (f.now !== undefined) {
+      this.state = { now: new Date(f.now), speed: f.speed ?? 1, paused: f.paused ?? false, busy: f.busy ?? false, storage: f.storage ?? '', saved: f.saved ?? false }
+      this.stateAt = performance.now()
+    }
+    return this.last
+  }
+
+  private lose(reason: string, final: boolean): void {
+    const err = new KubonsaiError('Lost', final ? reason : `${reason}; the cluster goes on from its last saved state: run the command again`)
+    const { runs, watches, pending } = { runs: [...this.runs.values()], watches: [...this.watches.values()], pending: [...this.pending.values()] }
+    this.pending.clear()
+    for (const p of pending) p.reject(err)
+    for (const r of runs) r.fail(err)
+    this.watches.clear()
+    for (const w of watches) w(err)
+    if (final) {
+      this.closed = err
+      this.emit('notice', { level: 'error', code: 'Lost', message: reason })
+      return
+    }
+    this.current = this.begin()
+    this.current.then(() => this.emit('lost', { reason, reset: false }), (e: Error) => {
+      this.emit('notice', { level: 'error', code: 'Lost', message: e.message })
+    })
+  }
+
+  /** Watches what change and event tell of. */
+  private follow(): void {
+    if (this.followed) return
+    const stop = (this.followed = new AbortController())
+    const lists = ['/api/v1/nodes', '/api/v1/namespaces', '/api/v1/pods', '/api/v1/services', '/api/v1/configmaps', '/api/v1/replicationcontrollers', '/apis/apps/v1/replicasets', '/apis/apps/v1/deployments', '/apis/autoscaling/v2/horizontalpodautoscalers', '/api/v1/events']
+    for (const path of lists) {
+      void (async () => {
+        while (!stop.signal.aborted) {
+          try {
+            for await (const e of this.watch(path, { signal: stop.signal })) {
+              this.emit(path.endsWith('/events') ? 'event' : 'change', e)
+            }
+          } catch (err) {
+            if (this.closed || (err as KubonsaiError).code === 'WatchFailed') return
+          }
+          if (!stop.signal.aborted) await new Promise(r => setTimeout(r, 300))
+        }
+      })()
+    }
+  }
+
+  /** @internal */
+  async openEditor(run: RunImpl, f: Answer, edit: CreateOptions['edit']): Promise<void> {
+    const open = edit ?? this.editor
+    let text: string | null = null
+    try {
+      text = open ? await open(f.name ?? '', f.text ?? '') : null
+    } catch { /* an editor that fails gives up */ }
+    if (this.runs.has(run.id)) await this.ask('edited', { run: run.id, edit: f.edit ?? 0, text: text ?? '', ok: text !== null }).catch(() => {})
+  }
+}
+
+/** At most this much output is kept for a run that nobody iterates over. */
+const KEEP = 4 << 20
+
+class RunImpl implements Run {
+  readonly exit: Promise<number>
+  readonly terminal: string
+  private readonly decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
+  private queue: Chunk[] = []
+  private kept: Chunk[] = []
+  private keptSize = 0
+  private reading = false
+  private wake: (() => void) | null = null
+  private done = false
+  private failed: Error | null = null
+  private clear = false
+  private settle!: { resolve: (code: number) => void; reject: (e: Error) => void }
+  private readonly cluster: Cluster
+  readonly id: number
+  private readonly options: RunOptions
+
+  constructor(cluster: Cluster, id: number, options: RunOptions) {
+    this.cluster = cluster
+    this.id = id
+    this.options = options
+    this.terminal = options.terminal ?? 'main'
+    this.exit = new Promise((resolve, reject) => { this.settle = { resolve, reject } })
+    this.exit.catch(() => {})
+    if (options.signal?.aborted) queueMicrotask(() => this.stop())
+    options.signal?.addEventListener('abort', () => this.stop(), { once: true })
+  }
+
+  take(f: Answer): void {
+    switch (f.kind) {
+      case 'output': {
+        const data = f.data ?? new Uint8Array()
+        const stream = f.stream === 2 ? 'stderr' : 'stdout'
+        const chunk: Chunk = { stream, data, text: this.decoders[stream].decode(data, { stream: true }) }
+        if (this.clear) chunk.clear = true
+        this.clear = false
+        this.keep(chunk)
+        this.cluster.emit('output', { ...chunk, run: this })
+        if (this.reading) {
+          this.queue.push(chunk)
+          this.wake?.()
+        } else this.ack(data.length)
+        return
+      }
+      case 'clear':
+        this.clear = true
+        return
+      case 'edit':
+        void this.cluster.openEditor(this, f, this.options.edit)
+        return
+      case 'exit':
+        this.finish()
+        this.settle.resolve(f.status ?? 0)
+        return
+      case 'error':
+        this.fail(new KubonsaiError(f.code ?? 'Failed', f.message ?? ''))
+        return
+    }
+  }
+
+  fail(err: Error): void {
+    if (this.done) return
+    this.failed = err
+    this.finish()
+    this.settle.reject(err)
+  }
+
+  private finish(): void {
+    this.done = true
+    this.cluster.ended(this.id)
+    this.wake?.()
+  }
+
+  private keep(chunk: Chunk): void {
+    this.kept.push(chunk)
+    this.keptSize += chunk.data.length
+    while (this.keptSize > KEEP && this.kept.length > 1) this.keptSize -= this.kept.shift()!.data.length
+  }
+
+  private ack(n: number): void {
+    if (!this.done && n > 0) this.cluster.send({ id: this.cluster.nextID(), kind: 'ack', run: this.id, bytes: n })
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Chunk> {
+    if (!this.reading) {
+      // What came before anyone listened was acknowledged already.
+      this.reading = true
+      for (const chunk of [...this.kept]) yield chunk
+    }
+    let unacked = 0
+    for (;;) {
+      const chunk = this.queue.shift()
+      if (chunk) {
+        yield chunk
+        unacked += chunk.data.length
+        if (unacked > 16384 || this.queue.length === 0) {
+          this.ack(unacked)
+          unacked = 0
+        }
+        continue
+      }
+      if (this.failed) throw this.failed
+      if (this.done) return
+      await new Promise<void>(resolve => { this.wake = resolve })
+      this.wake = null
+    }
+  }
+
+  interrupt(): void { this.tell('interrupt') }
+
+  stop(): void {
+    if (this.done) return
+    this.tell('interrupt')
+    setTimeout(() => {
+      if (this.done) return
+      this.tell('kill')
+      setTimeout(() => {
+        if (!this.done) this.cluster.restart('a command could not be stopped, so the cluster’s program was ended')
+      }, 2000)
+    }, 1000)
+  }
+
+  write(input: string | Uint8Array): void { this.tell('stdin', { data: bytes(input) }) }
+  end(): void { this.tell('stdin', { eof: true }) }
+  resize(columns: number, rows: number): void { this.tell('resize', { columns, rows }) }
+
+  async result(): Promise<{ stdout: string; stderr: string; code: number }> {
+    const code = await this.exit
+    const all = (stream: string): string => this.kept.filter(c => c.stream === stream).map(c => c.text).join('')
+    return { stdout: all('stdout'), stderr: all('stderr'), code }
+  }
+
+  private tell(kind: RequestKind, fields: Fields = {}): void {
+    if (!this.done) this.cluster.send({ ...fields, id: this.cluster.nextID(), kind, run: this.id })
+  }
+}
+
+function bytes(content: string | Uint8Array): Uint8Array {
+  return typeof content === 'string' ? utf8.encode(content) : content.slice()
+}

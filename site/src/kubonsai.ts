@@ -1,0 +1,94 @@
+/**
+ * kubonsai.js: the one script that a page includes. It finds the marked code
+ * blocks (blocks.ts), puts a bar with Run, Edit and Copy below each, and loads
+ * everything else when it is first needed. Without it, and when anything goes
+ * wrong, the page reads as an ordinary page.
+ *
+ *     <script type="module" src="kubonsai.js" data-languages="bash,sh,yaml"></script>
+ *
+ * Attributes: data-languages and data-selector (which blocks, see blocks.ts),
+ * data-name (which cluster; pages of one origin with the same name share it),
+ * data-nodes and data-seed (of a new cluster), data-speed, data-wasm (where
+ * kubonsai.wasm is), data-dock="off" (no pane at the bottom),
+ * data-preload="off" (nothing is fetched before the first Run).
+ */
+import { findBlocks, markingOf, type Block } from './blocks.ts'
+import { Snippet } from './snippet.ts'
+
+const script = document.querySelector<HTMLScriptElement>(`script[type="module"][src*="kubonsai.js"]`)
+const marking = markingOf(script)
+
+/** What the attributes of the script ask for. */
+export const settings = {
+  name: script?.dataset['name'] ?? 'default',
+  seed: script?.dataset['seed'] ? Number(script.dataset['seed']) : undefined,
+  nodes: script?.dataset['nodes'] ? Number(script.dataset['nodes']) : undefined,
+  speed: script?.dataset['speed'] ? Number(script.dataset['speed']) : undefined,
+  wasm: script?.dataset['wasm'] ? new URL(script.dataset['wasm'], location.href).href : undefined,
+  dock: script?.dataset['dock'] !== 'off',
+  preload: script?.dataset['preload'] !== 'off',
+}
+
+let loading: Promise<typeof import('./page.ts')> | null = null
+
+/** Loads the rest of the page's program, once. */
+export function load(): Promise<typeof import('./page.ts')> {
+  loading ??= import('./page.ts').then(page => {
+    page.begin(settings)
+    return page
+  }).catch(err => {
+    loading = null
+    throw new Error(`kubonsai could not load its program (${String(err)}): check the connection and reload the page`)
+  })
+  return loading
+}
+
+if (!customElements.get('kube-snippet')) customElements.define('kube-snippet', Snippet)
+for (const name of ['kube-terminal', 'kube-view']) if (document.querySelector(name)) void load()
+
+function upgrade(root: ParentNode): void {
+  for (const block of findBlocks(root, marking)) attach(block)
+}
+
+function attach(block: Block): void {
+  block.box.setAttribute('data-kb-taken', '')
+  const snippet = document.createElement('kube-snippet') as Snippet
+  snippet.attach(block, load)
+  block.box.after(snippet)
+}
+
+// React takes a page over after it is shown: blocks that are touched before
+// that would be put back. Docusaurus says when it is done.
+function settled(): boolean {
+  return !document.querySelector('#__docusaurus') || document.documentElement.hasAttribute('data-has-hydrated')
+}
+
+function start(): void {
+  if (!settled()) {
+    setTimeout(start, 50)
+    return
+  }
+  upgrade(document)
+  // Sites that change pages without loading them bring new blocks.
+  let soon = 0
+  new MutationObserver(changes => {
+    if (soon || !changes.some(c => [...c.addedNodes].some(n => n instanceof HTMLElement && !n.matches('kube-snippet, kube-dock') && (n.matches('pre') || n.querySelector('pre'))))) return
+    soon = window.setTimeout(() => {
+      soon = 0
+      upgrade(document)
+    }, 50)
+  }).observe(document.body, { childList: true, subtree: true })
+
+  if (!document.querySelector('kube-snippet, kube-terminal, kube-view')) return
+  const idle = window.requestIdleCallback ?? ((fn: () => void) => setTimeout(fn, 200))
+  if (settings.preload) idle(() => {
+    let used = false
+    try { used = localStorage.getItem(`kubonsai:used:${settings.name}`) !== null } catch { /* no storage */ }
+    void load().then(page => used ? page.resume() : page.preload()).catch(() => {})
+  }, { timeout: 3000 })
+}
+
+if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', start)
+else start()
+
+export { upgrade }

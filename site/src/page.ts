@@ -1,0 +1,319 @@
+/**
+ * What kubonsai.js loads when it is first needed: one cluster for the page, the
+ * running of snippets, the files that the page brings, and keeping what was
+ * shown. It uses the cluster only through api.ts.
+ */
+import { create, KubonsaiError, stripPrompts, type Cluster, type Run } from './api.ts'
+import type { Snippet } from './snippet.ts'
+import { h } from './snippet.ts'
+import { Screen } from './screen.ts'
+import { strings } from './i18n.ts'
+
+export interface Settings {
+  name: string
+  seed?: number | undefined
+  nodes?: number | undefined
+  speed?: number | undefined
+  wasm?: string | undefined
+  dock: boolean
+  preload: boolean
+}
+
+/** A block under way. */
+export interface Running {
+  stop(): void
+}
+
+/** What is kept of a block. */
+interface Shown { parts: { title: string; output: string }[]; status: number | null; text?: string }
+
+const KEEP = 24_000
+const stateDir = '/var/lib/kubonsai/page'
+
+let settings: Settings = { name: 'default', dock: true, preload: true }
+let opening: Promise<Cluster> | null = null
+let prepared: Promise<void> | null = null
+const listeners = new Set<(c: Cluster) => void>()
+const claimed = new Set<string>()
+
+export function begin(s: Settings): void {
+  settings = s
+  void import('./dock.ts').then(dock => dock.begin(s.dock)).catch(() => {})
+}
+
+/** Tells fn of the page's cluster, now or when there is one. */
+export function onCluster(fn: (c: Cluster) => void): () => void {
+  listeners.add(fn)
+  if (opening) void opening.then(c => listeners.has(fn) && fn(c)).catch(() => {})
+  return () => listeners.delete(fn)
+}
+
+/** The page's cluster; booted or restored on the first call. */
+export function cluster(): Promise<Cluster> {
+  if (opening) return opening
+  const started = create({ name: settings.name, seed: settings.seed, nodes: settings.nodes, speed: settings.speed, wasmURL: settings.wasm, edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text) })
+  opening = started
+  started.then(c => {
+    try { localStorage.setItem(`kubonsai:used:${settings.name}`, '1') } catch { /* no storage */ }
+    c.on('lost', ({ reset }) => {
+      if (!reset) return
+      for (const s of snippets()) {
+        s.ended()
+        screens.delete(s)
+        s.log.replaceChildren()
+        s.log.hidden = true
+        s.say('', '')
+      }
+      prepared = null
+      void prepare(c)
+    })
+    for (const fn of listeners) fn(c)
+  }, () => { opening = null })
+  return started
+}
+
+/** Brings the program nearer without starting it. */
+export function preload(): void {
+  const connection = (navigator as { connection?: { saveData?: boolean } }).connection
+  if (connection?.saveData) return
+  const url = settings.wasm ?? new URL('kubonsai.wasm', import.meta.url).href
+  void fetch(url, { priority: 'low' } as RequestInit).then(r => r.arrayBuffer()).catch(() => {})
+}
+
+/** Starts the cluster because the reader is about to use it. */
+export function warm(): void { void cluster().then(prepare).catch(() => {}) }
+
+/** Shows a reader who comes back what was shown. */
+export async function resume(): Promise<void> { await prepare(await cluster()) }
+
+const snippets = (): Snippet[] => [...document.querySelectorAll<Snippet>('kube-snippet')]
+const screens = new WeakMap<Snippet, { screen: Screen; shown: Shown }>()
+
+/** A block's name among all blocks of this page; two equal ones count. */
+function nameOf(s: Snippet): string {
+  const same = snippets().filter(o => o.key === s.key)
+  const page = location.pathname.replace(/index\.html$/, '').replace(/[^\w-]+/g, '_')
+  return `${page}-${s.key}-${same.indexOf(s)}`
+}
+
+/** Writes the page's files into the reader's home, and shows what was kept of this page. */
+function prepare(c: Cluster): Promise<void> {
+  prepared ??= (async () => {
+    for (const s of snippets()) {
+      if (s.block.kind === 'file') await prepareFile(c, s)
+    }
+    let names: Set<string>
+    try {
+      names = new Set((await c.files.list(stateDir)).map(e => e.name))
+    } catch {
+      return
+    }
+    for (const s of snippets()) {
+      const name = nameOf(s) + '.json'
+      if (!names.has(name) || s.running || screens.has(s)) continue
+      try {
+        restoreShown(s, JSON.parse(await c.files.read(`${stateDir}/${name}`)) as Shown)
+      } catch { /* nothing was kept of it */ }
+    }
+  })()
+  return prepared
+}
+
+function restoreShown(s: Snippet, shown: Shown): void {
+  if (shown.text !== undefined && shown.text !== s.block.text) s.text = shown.text
+  if (shown.parts.length === 0) return
+  s.log.hidden = false
+  s.log.replaceChildren()
+  for (const part of shown.parts) {
+    const screen = section(s, part.title)
+    screen.write(part.output)
+    screen.flush()
+    screens.set(s, { screen, shown })
+  }
+  const t = strings(s.block.box)
+  if (shown.status === null) s.say(t.interrupted, '')
+  else status(s, shown.status)
+}
+
+async function prepareFile(c: Cluster, s: Snippet): Promise<void> {
+  const file = s.block.file!
+  const origin = `${stateDir}/files/${file.replaceAll('/', '__')}`
+  const content = s.block.text + '\n'
+  const read = (path: string): Promise<string | null> => c.files.read(path).catch(() => null)
+  const [there, from] = [await read(file), await read(origin)]
+  // A file that the reader changed stays theirs, unless it belongs to another page.
+  if (there === null || (from !== content && (from === null || there === from || !claimed.has(file)))) {
+    if (there !== content) await c.files.write(file, content)
+    if (from !== content) await c.files.write(origin, content)
+  } else if (there !== content) s.text = there.replace(/\n$/, '')
+  claimed.add(file)
+  if (s.block.url) await c.url(s.block.url, (await read(file)) ?? content)
+}
+
+/** A file block was edited in place. */
+export async function saveFile(s: Snippet): Promise<void> {
+  const c = await cluster()
+  await prepare(c)
+  const text = s.text.replace(/\n*$/, '\n')
+  await c.files.write(s.block.file!, text)
+  if (s.block.url) await c.url(s.block.url, text)
+  s.say(strings(s.block.box).saved, 'ok')
+}
+
+let touchTimer = 0
+/** The text of a block was changed; keep it, soon. */
+export function touched(s: Snippet): void {
+  if (s.block.kind === 'file' || !opening) return
+  clearTimeout(touchTimer)
+  touchTimer = window.setTimeout(() => void keep(s).catch(() => {}), 400)
+}
+
+async function keep(s: Snippet): Promise<void> {
+  const shown: Shown = screens.get(s)?.shown ?? { parts: [], status: 0 }
+  if (s.edited) shown.text = s.text
+  else delete shown.text
+  if (s.log.hidden) shown.parts = []
+  const c = await cluster()
+  const path = `${stateDir}/${nameOf(s)}.json`
+  if (shown.parts.length === 0 && shown.text === undefined) await c.files.remove(path).catch(() => {})
+  else await c.files.write(path, JSON.stringify(shown))
+}
+
+/** Commands that programs changed files with show in the page's file blocks. */
+async function refreshFiles(c: Cluster): Promise<void> {
+  for (const s of snippets()) {
+    if (s.block.kind !== 'file' || s.matches(':focus-within')) continue
+    const text = await c.files.read(s.block.file!).catch(() => null)
+    if (text === null) continue
+    const plain = text.replace(/\n$/, '')
+    if (plain !== s.text) s.text = plain
+    if (s.block.url) await c.url(s.block.url, text)
+  }
+}
+
+function section(s: Snippet, title: string): Screen {
+  const t = strings(s.block.box)
+  const lines = h('section', {})
+  if (title) lines.append(h('h4', {}, title))
+  const body = h('div', {})
+  body.style.display = 'contents'
+  lines.append(body)
+  s.log.append(lines)
+  return new Screen(body, s.log, t.dropped)
+}
+
+function status(s: Snippet, code: number): void {
+  const t = strings(s.block.box)
+  s.say(code === 0 ? `✓ ${t.exit} 0` : code === 130 ? `■ ${t.stopped} (130)` : `✗ ${t.exit} ${code}`, code === 0 ? 'ok' : code === 130 ? '' : 'bad')
+}
+
+/** How many characters fit beside each other in the output. */
+function columnsOf(s: Snippet): number {
+  const probe = h('span', {}, '0'.repeat(40))
+  s.log.append(probe)
+  const width = probe.getBoundingClientRect().width / 40 || 7.5
+  probe.remove()
+  return Math.max(40, Math.min(200, Math.floor((s.log.clientWidth - 30) / width)))
+}
+
+/** Runs a block: its commands in order, those that never end beside the others. */
+export async function run(s: Snippet): Promise<void> {
+  let stopped = false
+  const live = new Set<Run>()
+  const running: Running = {
+    stop() {
+      stopped = true
+      for (const r of live) r.stop()
+    },
+  }
+  let c: Cluster
+  try {
+    c = await cluster()
+    await prepare(c)
+  } catch (err) {
+    s.fail(err)
+    return
+  }
+  s.began(running)
+  s.log.replaceChildren()
+  const shown: Shown = { parts: [], status: null }
+  let code = 0
+  let timer = 0
+  const save = (): void => {
+    clearTimeout(timer)
+    timer = window.setTimeout(() => void keep(s).catch(() => {}), 600)
+  }
+  const t = strings(s.block.box)
+  const one = async (script: string, title: string, beside: boolean): Promise<number> => {
+    const screen = section(s, title)
+    const part = { title, output: '' }
+    shown.parts.push(part)
+    screens.set(s, { screen, shown })
+    const r = c.run(script, { terminal: s.chosen || '1', columns: columnsOf(s), rows: 24, beside })
+    live.add(r)
+    try {
+      for await (const chunk of r) {
+        if (chunk.clear) {
+          screen.clear()
+          part.output = ''
+        }
+        part.output = (part.output + chunk.text).slice(-KEEP)
+        await new Promise<void>(resolve => screen.write(chunk.text, chunk.stream === 'stderr', resolve))
+        save()
+      }
+      return await r.exit
+    } catch (err) {
+      if (!(err instanceof KubonsaiError)) throw err
+      screen.write(`\n${err.message}\n`, true)
+      part.output += `\n${err.message}\n`
+      stopped = true
+      return 255
+    } finally {
+      live.delete(r)
+    }
+  }
+  try {
+    const script = stripPrompts(s.text)
+    const { steps } = await c.steps(script)
+    // Neighbouring commands that end by themselves are one script, comments and all.
+    const groups: { text: string; endless: boolean }[] = []
+    const encoded = new TextEncoder().encode(script)
+    const part = (from: number, to: number): string => new TextDecoder().decode(encoded.slice(from, to))
+    let from = 0
+    for (const step of steps) {
+      if (!step.endless) continue
+      if (steps.some(o => o.start >= from && o.end <= step.start)) groups.push({ text: part(from, step.start), endless: false })
+      groups.push({ text: step.text, endless: true })
+      from = step.end
+    }
+    if (from < encoded.length && (groups.length === 0 || steps.some(o => o.start >= from))) groups.push({ text: part(from, encoded.length), endless: false })
+    const beside: Promise<number>[] = []
+    for (const [i, g] of groups.entries()) {
+      if (stopped) break
+      if (g.endless) {
+        const last = i === groups.length - 1
+        const task = one(g.text, groups.length > 1 ? `$ ${g.text}${last ? '' : ` (${t.keepsRunning})`}` : '', true)
+        beside.push(task)
+        if (!last) await Promise.race([task, new Promise(r => setTimeout(r, 150))]) // let it begin
+      } else code = await one(g.text, beside.length > 0 ? '$' : '', false)
+    }
+    if (beside.length > 0) {
+      const codes = await Promise.all(beside)
+      if (groups.at(-1)?.endless) code = codes.at(-1)!
+    }
+    if (stopped && code === 0) code = 130
+  } catch (err) {
+    s.fail(err)
+  } finally {
+    s.ended()
+  }
+  if (s.log.querySelector('.failed')) return
+  clearTimeout(timer)
+  shown.status = code
+  screens.set(s, { screen: screens.get(s)?.screen ?? section(s, ''), shown })
+  status(s, code)
+  if (!s.log.textContent) s.log.hidden = true
+  s.dispatchEvent(new CustomEvent('kubonsai-exit', { bubbles: true, detail: { code } }))
+  await keep(s).catch(() => {})
+  await refreshFiles(c).catch(() => {})
+}
