@@ -5,7 +5,6 @@
 package sim
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 // Options say what cluster to make. The zero value is a cluster of one node
 // with seed 0 that is kept nowhere.
 type Options struct {
+	Name  string // for the host's use
 	Seed  uint64
 	Nodes int // 0 is 1
 	// Start is the virtual time at which the reader finds the cluster; the
@@ -35,6 +35,9 @@ type Options struct {
 	URLs func(url string) ([]byte, bool)
 	// Images are more catalogues of images, in YAML.
 	Images [][]byte
+	// MetricsServer measures pods for autoscaling and kubectl top; a new
+	// cluster has none, as kind's.
+	MetricsServer bool
 	// Log is told of faults of the simulation itself; nil drops them.
 	Log func(text string)
 }
@@ -96,7 +99,7 @@ func New(opts Options) (*Cluster, error) {
 	c.seed = seed.New(opts.Seed)
 	if state != nil {
 		start, c.seed = state.meta.Now, state.meta.Seed
-		c.opts.Nodes = state.meta.Nodes
+		c.opts.Nodes, c.opts.MetricsServer = state.meta.Nodes, state.meta.Metrics
 		c.saved = state.terminals
 	}
 	c.clock = clock.New(start)
@@ -124,20 +127,31 @@ func New(opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	if state == nil {
-		if err := c.boot(); err != nil {
+		if err := c.addons(); err != nil {
 			return nil, err
 		}
+		c.JumpTo(opts.Start)
 	}
 	return c, nil
 }
 
-// boot brings up a new cluster: it begins bootTime before the reader comes.
-func (c *Cluster) boot() error {
-	if err := c.bootstrap(); err != nil {
-		return err
+// Restore makes a cluster of a snapshot. What the backend held before is
+// replaced by it.
+func Restore(snapshot []byte, opts Options) (*Cluster, error) {
+	records, err := ReadSnapshot(snapshot)
+	if err != nil {
+		return nil, err
 	}
-	c.JumpTo(c.opts.Start)
-	return nil
+	if opts.Backend == nil {
+		opts.Backend = store.NewMemory()
+	}
+	if err := opts.Backend.Clear(); err != nil {
+		return nil, err
+	}
+	if err := opts.Backend.Append(records); err != nil {
+		return nil, err
+	}
+	return New(opts)
 }
 
 // Handler is the cluster's REST API.
@@ -169,9 +183,4 @@ func (c *Cluster) Reset() error {
 		return c.backend.Clear()
 	}
 	return nil
-}
-
-// savedTerminal is the record of a terminal.
-type savedTerminal struct {
-	Shell json.RawMessage `json:"shell,omitempty"`
 }

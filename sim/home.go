@@ -13,7 +13,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/examples"
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/program"
-	"github.com/kubonsai/kubonsai/sim/vfs"
+	"github.com/kubonsai/kubonsai/sim/seed"
 )
 
 // ServerURL is where the kubeconfig says that the API server is.
@@ -52,16 +52,11 @@ users:
 // makeHome fills the reader's file system: anew, or from the kept state.
 func (c *Cluster) makeHome(state *kept) error {
 	f := c.files
-	devices := func() {
-		f.SetDevice("/dev/null", vfs.Null)
-		f.SetDevice("/dev/zero", vfs.Zero)
-		f.SetDevice("/dev/full", vfs.Full)
-	}
 	if state != nil && state.files != nil {
 		if err := json.Unmarshal(state.files, f); err != nil {
 			return fmt.Errorf("the saved files cannot be read: %w", err)
 		}
-		devices()
+		f.AddDevices(randomReader{c.seed.Stream("/dev/random")})
 		c.dirty.files = f.Generation()
 		return nil
 	}
@@ -93,7 +88,7 @@ func (c *Cluster) makeHome(state *kept) error {
 			return fmt.Errorf("file %s: %w", name, err)
 		}
 	}
-	devices()
+	f.AddDevices(randomReader{c.seed.Stream("/dev/random")})
 	return nil
 }
 
@@ -118,3 +113,15 @@ func (c *Cluster) fetchURL(url string) ([]byte, bool) {
 	}
 	return examples.Fetch(url)
 }
+
+// randomReader is /dev/urandom.
+type randomReader struct{ s *seed.Stream }
+
+func (r randomReader) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte(r.s.Uint64())
+	}
+	return len(b), nil
+}
+
+func (c *Cluster) shellRandom() uint64 { return c.seed.Stream("$RANDOM").Uint64() }

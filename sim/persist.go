@@ -39,6 +39,7 @@ type meta struct {
 	Revision uint64       `json:"revision"`
 	Seed     *seed.Source `json:"seed"`
 	Nodes    int          `json:"nodes"`
+	Metrics  bool         `json:"metricsServer,omitempty"`
 }
 
 // ErrFutureState says that a kept state was written by a later version.
@@ -48,9 +49,9 @@ var ErrFutureState = errors.New("the saved cluster was written by a newer versio
 type Saver interface {
 	// Dirty returns the records that have changed since the last call.
 	Dirty() []store.Record
-	// Records returns all records.
-	Records() []store.Record
-	// Load takes back what Records returned; it is called before anything runs.
+	// Save returns all records.
+	Save() []store.Record
+	// Load takes back what Save returned; it is called before anything runs.
 	Load([]store.Record) error
 }
 
@@ -154,7 +155,7 @@ func (c *Cluster) changedRecords() (batch []store.Record, commit func(), err err
 }
 
 func (c *Cluster) meta() meta {
-	return meta{Version: FormatVersion, Now: c.clock.Now(), Revision: c.store.Revision(), Seed: c.seed, Nodes: c.opts.Nodes}
+	return meta{Version: FormatVersion, Now: c.clock.Now(), Revision: c.store.Revision(), Seed: c.seed, Nodes: c.opts.Nodes, Metrics: c.opts.MetricsServer}
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -194,7 +195,7 @@ func (c *Cluster) Snapshot() ([]byte, error) {
 	}
 	add(jsonRecord(filesKey, c.files))
 	for _, s := range c.savers {
-		for _, r := range s.Records() {
+		for _, r := range s.Save() {
 			doc.Records[nodePrefix+r.Key] = r.Value
 		}
 	}

@@ -5,11 +5,13 @@
 package sim
 
 import (
+	"encoding/json"
 	"sort"
 
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/program"
 	"github.com/kubonsai/kubonsai/sim/shell"
+	"github.com/kubonsai/kubonsai/sim/store"
 )
 
 // Home is the reader's home directory.
@@ -28,9 +30,10 @@ type Terminal struct {
 // callbacks are made on the host's goroutine or while a process holds the
 // baton; they must not call back into the cluster, except to Ack.
 type RunOptions struct {
-	Columns, Rows int  // the terminal's size; 0 is 80 × 24
-	Interactive   bool // a person types: programs see a terminal
-	Name          string
+	Columns, Rows int    // the terminal's size; 0 is 80 × 24
+	Interactive   bool   // a person types: programs see a terminal
+	Name          string // the script's file name, "" when it is typed
+	Beside        bool   // run in a copy of the shell even if the terminal is idle
 	// OnOutput gets what is written to standard output (1) and standard error
 	// (2); the data is the callee's to keep.
 	OnOutput func(stream int, data []byte)
@@ -68,14 +71,29 @@ func (c *Cluster) Terminal(id string) *Terminal {
 	return t
 }
 
-// Terminals are the names of the terminals, sorted.
+// Terminals are the names of the terminals that have been used, sorted.
 func (c *Cluster) Terminals() []string {
-	out := make([]string, 0, len(c.terminals))
-	for id := range c.terminals {
-		out = append(out, id)
+	out := sortedKeys(c.terminals)
+	for id := range c.saved {
+		if c.terminals[id] == nil {
+			out = append(out, id)
+		}
 	}
 	sort.Strings(out)
 	return out
+}
+
+// savedTerminal is the record of a terminal.
+type savedTerminal struct {
+	Shell shell.Saved `json:"shell"`
+}
+
+func (c *Cluster) terminalRecord(id string) (store.Record, error) {
+	t := c.terminals[id]
+	if t == nil || t.shell == nil {
+		return store.Record{Key: terminalPrefix + id, Value: c.saved[id]}, nil
+	}
+	return jsonRecord(terminalPrefix+id, savedTerminal{Shell: t.shell.Save()})
 }
 
 // Busy reports whether a script is under way in the foreground.
@@ -86,7 +104,7 @@ func (t *Terminal) Dir() string {
 	if t.shell == nil {
 		return Home
 	}
-	return t.shell.Dir()
+	return t.shell.Dir
 }
 
 // Start begins a script and returns at once; the host's turns carry it on. A
@@ -97,14 +115,11 @@ func (t *Terminal) Start(script string, opts RunOptions) *Run {
 	if opts.Columns == 0 {
 		opts.Columns, opts.Rows = 80, 24
 	}
-	if opts.Name == "" {
-		opts.Name = "bash"
-	}
 	r := &Run{terminal: t, opts: opts, stdin: c.kernel.NewPipe(0)}
 	if !opts.Interactive {
 		r.stdin.CloseWrite()
 	}
-	beside := t.Busy()
+	beside := opts.Beside || t.Busy()
 	r.proc = c.kernel.Spawn(nil, "terminal "+t.ID, func(p *kernel.Proc) int {
 		ctx := c.readerContext(p)
 		ctx.Stdin = r.stdin
@@ -115,16 +130,30 @@ func (t *Terminal) Start(script string, opts RunOptions) *Run {
 		}
 		sh := t.shell
 		switch {
+		case sh == nil && beside:
+			sh = shell.New(ctx, shell.Options{Random: c.shellRandom})
+			sh.Dir = t.Dir()
 		case sh == nil:
-			sh = shell.New(ctx, c.shellOptions())
-			c.restoreShell(t.ID, sh)
+			sh = shell.New(ctx, shell.Options{Random: c.shellRandom})
+			if data, ok := c.saved[t.ID]; ok {
+				delete(c.saved, t.ID)
+				var saved savedTerminal
+				if json.Unmarshal(data, &saved) == nil {
+					sh.Restore(saved.Shell)
+				}
+			}
 			t.shell = sh
 		case beside:
 			sh = sh.Fork(ctx)
+			defer sh.Close()
 		default:
 			sh.Attach(ctx)
 		}
-		return sh.Run(script, opts.Name)
+		code := sh.Run(script, opts.Name)
+		if sh.Exited() && t.shell == sh && code != 128+int(kernel.SIGINT) {
+			t.shell = nil // exit was typed: the next command gets a new shell
+		}
+		return code
 	})
 	if !beside {
 		t.run = r

@@ -76,10 +76,9 @@ func (c *call) decode(want metav1.GroupVersionKind, dynamic *Dynamic) (metav1.Ob
 	}
 	if got != want {
 		switch {
-		case got.GroupVersion() == want.GroupVersion() || got.Kind != want.Kind:
-			if api.New(got) == nil {
-				return nil, cannot(fmt.Errorf("no kind %q is registered for version %q in scheme %q", got.Kind, got.GroupVersion(), "pkg/api/legacyscheme/scheme.go:30"))
-			}
+		case dynamic == nil && api.New(got) == nil:
+			return nil, cannot(fmt.Errorf("no kind %q is registered for version %q in scheme %q", got.Kind, got.GroupVersion(), "pkg/api/legacyscheme/scheme.go:30"))
+		case got.Kind != want.Kind:
 			return nil, cannot(fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", got.Version, got.Kind, internalPackage(want.Group), want.Kind))
 		}
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)", got.GroupVersion(), want.GroupVersion()))

@@ -118,3 +118,7 @@ func StatusOf(resp *rest.Response) error {
 	}
 	return nil
 }
+
+// SpellOut is an object with its managed fields in full, for clients within the
+// process that show them; it may be the object itself.
+func SpellOut(obj metav1.Object) metav1.Object { return expandManaged(obj) }

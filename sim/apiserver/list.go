@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"

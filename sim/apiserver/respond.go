@@ -89,6 +89,9 @@ func (c *call) respond(code int, obj metav1.Object) (*rest.Response, error) {
 
 // answer gives an object its form; it need not be of the call's kind.
 func (c *call) answer(code int, obj metav1.Object) (*rest.Response, error) {
+	if c.form.as == "" && strings.HasPrefix(c.req.Header.Get("User-Agent"), "kubectl") {
+		obj = expandManaged(obj) // a person may look at it; lists are spelled out by Encode only
+	}
 	resp := &rest.Response{Code: code, Object: obj}
 	switch c.form.as {
 	case asTable:

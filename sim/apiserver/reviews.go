@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	authenticationv1 "github.com/kubonsai/kubonsai/sim/api/authentication/v1"

@@ -6,6 +6,7 @@ package apiserver
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -34,7 +35,7 @@ var Version = struct {
 func (c *call) root(path string, parts []string) (*rest.Response, error) {
 	switch parts[0] {
 	case "":
-		return c.read(&rest.Response{Code: 200, Object: c.rootPaths()})
+		return c.read(indented(c.rootPaths()))
 	case "api":
 		return c.read(c.apiVersions())
 	case "apis":
@@ -44,7 +45,7 @@ func (c *call) root(path string, parts []string) (*rest.Response, error) {
 		return c.read(c.apiGroup(parts[1]))
 	case "version":
 		if len(parts) == 1 {
-			return c.read(&rest.Response{Code: 200, Object: &Version})
+			return c.read(indented(&Version))
 		}
 	case "healthz", "livez", "readyz":
 		return c.read(c.health(parts))
@@ -68,6 +69,12 @@ func (c *call) read(resp *rest.Response) (*rest.Response, error) {
 
 func text(code int, contentType, body string) *rest.Response {
 	return &rest.Response{Code: code, ContentType: contentType, Body: []byte(body)}
+}
+
+// indented is a document that is no API object, as upstream prints it.
+func indented(v any) *rest.Response {
+	body, _ := json.MarshalIndent(v, "", "  ")
+	return &rest.Response{Code: 200, ContentType: "application/json", Body: body}
 }
 
 func (c *call) rootPaths() *metav1.RootPaths {

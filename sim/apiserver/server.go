@@ -12,6 +12,7 @@
 package apiserver
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -61,6 +62,7 @@ type Server struct {
 
 	kinds    *registry
 	services *allocator.Services
+	docs     documents
 }
 
 // New returns a server. It does nothing until it is asked; call Bootstrap once
@@ -138,7 +140,7 @@ func (s *Server) now() time.Time { return s.clock.Now() }
 
 // context is what strategies may look at.
 func (s *Server) context() *resource.Context {
-	return &resource.Context{Now: s.clock.Now(), Get: s.lookup, Suffix: s.suffixes.Suffix}
+	return &resource.Context{Now: s.clock.Now(), Get: s.lookup, List: s.visit, Suffix: s.suffixes.Suffix}
 }
 
 // lookup is a stored object by its store resource, or nil.
@@ -150,9 +152,17 @@ func (s *Server) lookup(resource, namespace, name string) metav1.Object {
 	return obj
 }
 
+// visit calls fn for the stored objects of a resource.
+func (s *Server) visit(resource, namespace string, fn func(metav1.Object)) {
+	s.store.Scan(resource, namespace, func(obj metav1.Object) bool { fn(obj); return true })
+}
+
 // failed is the answer to a request that an error ended.
 func failed(err error) *rest.Response {
-	e := apierrors.From(err)
+	var e *apierrors.StatusError
+	if !errors.As(err, &e) { // upstream leaves such errors without a reason
+		e = &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: 500, Message: err.Error()}}
+	}
 	return &rest.Response{Code: int(e.ErrStatus.Code), Object: e.Object()}
 }
 

@@ -1,4 +1,4 @@
-package apiserver
+package apiserver_test
 
 import (
 	"encoding/json"
@@ -9,6 +9,8 @@ import (
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/apiserver"
+	"github.com/kubonsai/kubonsai/sim/apiserver/admission"
 	"github.com/kubonsai/kubonsai/sim/clock"
 	"github.com/kubonsai/kubonsai/sim/rest"
 	"github.com/kubonsai/kubonsai/sim/seed"
@@ -18,27 +20,31 @@ import (
 var start = time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC)
 
 // newServer is a bootstrapped server whose panics fail the test.
-func newServer(t testing.TB) *Server {
+func newServer(t testing.TB) *apiserver.Server {
 	t.Helper()
-	s := New(Options{Store: store.New(), Clock: clock.New(start), Seed: seed.New(1), OnPanic: func(r any, stack []byte) {
+	s := apiserver.New(apiserver.Options{Store: store.New(), Clock: clock.New(start), Seed: seed.New(1), Admission: admission.Default(), OnPanic: func(r any, stack []byte) {
 		t.Errorf("panic: %v\n%s", r, stack)
 	}})
 	if err := s.Bootstrap("172.18.0.2"); err != nil {
 		t.Fatal(err)
+	}
+	for _, ns := range []string{"default", "kube-system"} {
+		s.Serve(&rest.Request{Method: "POST", Path: "/api/v1/namespaces/" + ns + "/serviceaccounts",
+			Object: &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}})
 	}
 	return s
 }
 
 // call sends METHOD PATH?QUERY with a JSON (or other) body and returns the
 // answer as a client outside would read it.
-func do(t testing.TB, s *Server, line, body string, headers ...string) (int, string) {
+func do(t testing.TB, s *apiserver.Server, line, body string, headers ...string) (int, string) {
 	t.Helper()
 	req := request(line, body, headers...)
 	resp := s.Serve(req)
 	if resp.Watch != nil {
 		return resp.Code, events(t, resp.Watch)
 	}
-	_, data, err := Encode(req, resp)
+	_, data, err := apiserver.Encode(req, resp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +75,7 @@ func events(t testing.TB, w rest.Watch) string {
 		if !ok {
 			return strings.TrimSuffix(b.String(), "\n")
 		}
-		line, err := EncodeWatchEvent(e)
+		line, err := apiserver.EncodeWatchEvent(e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +117,7 @@ func TestConfigMapLife(t *testing.T) {
 		{"GET " + cms + "?labelSelector=a%20in%20b", ``, 400, `unable to parse requirement: found 'b' expected: '('`, ""},
 		{"GET /api/v1/pods?fieldSelector=foo=bar", ``, 400, `foo`, ""},
 		{"DELETE " + cms + "/fixed", ``, 200, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","details":{"name":"fixed","kind":"configmaps","uid":"`, ""},
-		{"GET /version", ``, 200, `"gitVersion":"v1.36.2"`, ""},
+		{"GET /version", ``, 200, `"gitVersion": "v1.36.2"`, ""},
 		{"GET /healthz", ``, 200, `ok`, ""},
 		{"POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", `{"spec":{"resourceAttributes":{"verb":"create","resource":"pods"}}}`, 201, `"status":{"allowed":true}`, ""},
 	} {
@@ -128,7 +134,6 @@ func TestConfigMapLife(t *testing.T) {
 
 func BenchmarkPodWrites(b *testing.B) {
 	s := newServer(b)
-	s.Serve(&rest.Request{Method: "POST", Path: "/api/v1/namespaces/default/serviceaccounts", Object: &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}})
 	h := rest.Header{"User-Agent": "kubelet/v1.36.2"}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -162,7 +162,6 @@ func (c *call) replace(old, obj metav1.Object, track bool) (metav1.Object, error
 	if unchanged(obj, old) {
 		return old, nil
 	}
-	c.settleManaged(obj, old)
 	if c.options.dryRun {
 		return obj, nil
 	}

@@ -18,7 +18,7 @@ import (
 // PinnedHeader, with any value, makes the store keep changes until the watch
 // has read them, so that it never expires. It is for actors in the process that
 // are sure to read; an abandoned pinned watch costs memory without bound.
-const PinnedHeader = "X-Kubonsai-Pinned-Watch"
+const PinnedHeader = "X-Kubonsai-Pinned"
 
 func (c *call) watch() (*rest.Response, error) {
 	l, err := c.readListing(true)

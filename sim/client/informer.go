@@ -9,7 +9,7 @@ import (
 	"net/url"
 
 	"github.com/tidwall/btree"
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
 	"github.com/kubonsai/kubonsai/sim/api"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"

@@ -89,6 +89,7 @@ type Container struct {
 	memory   int64 // everything charged, the base included
 	peak     int64
 	stopping bool
+	quiet    bool // being restored: say nothing at the start
 	sigkill  *clock.Timer
 	cpu      meter
 	events   []func() // told when something a probe may see has changed
@@ -383,7 +384,7 @@ func (c *Container) Start() error {
 		return nil
 	}
 	if what.behaviour != nil {
-		s := &server{c: c, b: what.behaviour, args: what.args, via: what.via, env: c.env, pid: 1, p: c.main,
+		s := &server{c: c, b: what.behaviour, args: what.args, via: what.via, env: c.env, pid: 1, p: c.main, quiet: c.quiet,
 			stdout: stream{c, false}, stderr: stream{c, true}}
 		s.done = func(code int) { c.exit(code, "") }
 		c.main.srv = s
@@ -655,13 +656,36 @@ func (c *Container) signal(p *process, sig kernel.Signal) {
 		p.proc.Signal(sig)
 	default:
 		handler := p.proc.OnSignal
-		if sig == kernel.SIGKILL || handler == nil || !handler(sig) {
+		if sig == kernel.SIGKILL || handler == nil || !c.traps(p.args) || !handler(sig) {
 			return
 		}
 		p.proc.OnSignal = func(kernel.Signal) bool { return true } // it has been asked already
 		p.proc.Signal(sig)
 		p.proc.OnSignal = handler
 	}
+}
+
+// traps reports whether a command line may set a handler. A shell takes every
+// signal to decide for itself, and its default is to end, which the kernel does
+// not do to pid 1; only one that uses trap has a handler.
+func (c *Container) traps(args []string) bool {
+	switch path.Base(args[0]) {
+	case "sh", "bash", "ash", "dash":
+	default:
+		return true
+	}
+	for _, a := range args[1:] {
+		if strings.Contains(a, "trap") {
+			return true
+		}
+		if strings.HasPrefix(a, "-") || strings.ContainsAny(a, " \n;") {
+			continue
+		}
+		if data, err := c.FS().ReadFile(vfs.Join(c.Dir, a)); err == nil && strings.Contains(string(data), "trap") {
+			return true
+		}
+	}
+	return false
 }
 
 // kill ends everything at once.
@@ -691,10 +715,13 @@ func (c *Container) exit(code int, reason string) {
 	}
 	for _, pid := range slices.Sorted(maps.Keys(c.procs)) {
 		p := c.procs[pid]
+		if p == nil {
+			continue // a worker, gone with its server
+		}
 		if p.srv != nil {
 			p.srv.close()
 		}
-		if p.proc != nil {
+		if p.proc != nil && p.proc != c.rt.Kernel.Current() {
 			p.proc.Signal(kernel.SIGKILL)
 		}
 	}
@@ -833,9 +860,11 @@ func (c *Container) charge(p *kernel.Proc, n int64) {
 		}
 	}
 	if n > 0 && c.limit() > 0 && c.memory > c.limit() && c.State == Running {
+		cur := c.rt.Kernel.Current()
+		dead := cur != nil && c.PID(cur) != 0
 		c.oom()
-		if cur := c.rt.Kernel.Current(); cur != nil {
-			cur.Tick() // does not come back when the current process is among the dead
+		if dead {
+			cur.Exit(128 + int(kernel.SIGKILL)) // does not come back
 		}
 	}
 }

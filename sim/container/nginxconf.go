@@ -416,7 +416,7 @@ func (s *server) reloadNginx() {
 	s.notice("signal 1 (SIGHUP) received, reconfiguring")
 	conf, err := s.loadNginx()
 	if err != nil {
-		s.logf("%s [emerg] 1#1: %s", stamp(s.now()), err)
+		s.logf("%s [emerg] 1#0: %s", stamp(s.now()), err)
 		return
 	}
 	s.conf = conf
@@ -429,6 +429,6 @@ func (s *server) reloadNginx() {
 		s.notice("start worker process %d", s.workers[len(s.workers)-1].pid)
 	}
 	for _, w := range old {
-		s.logf("%s [notice] %d#%d: gracefully shutting down\n%s [notice] %d#%d: exit", stamp(s.now()), w.pid, w.pid, stamp(s.now()), w.pid, w.pid)
+		s.logf("%s [notice] %d#0: gracefully shutting down\n%s [notice] %d#0: exit", stamp(s.now()), w.pid, stamp(s.now()), w.pid)
 	}
 }

@@ -205,7 +205,7 @@ func (s *server) signal(sig kernel.Signal) bool {
 			}
 			s.notice("signal %d (%s) received, %s", int(sig), name, what)
 			for _, w := range s.workers {
-				fmt.Fprintf(s.stderr, "%s [notice] %d#%d: exiting\n%s [notice] %d#%d: exit\n", stamp(s.now()), w.pid, w.pid, stamp(s.now()), w.pid, w.pid)
+				fmt.Fprintf(s.stderr, "%s [notice] %d#0: exiting\n%s [notice] %d#0: exit\n", stamp(s.now()), w.pid, stamp(s.now()), w.pid)
 			}
 		}
 		for _, l := range s.listeners {
@@ -591,7 +591,7 @@ func parseBytes(v string) int64 {
 // ── nginx ───────────────────────────────────────────────────────────────────
 
 func (s *server) notice(format string, args ...any) {
-	fmt.Fprintf(s.stderr, "%s [notice] %d#%d: %s\n", stamp(s.now()), s.pid, s.pid, fmt.Sprintf(format, args...))
+	fmt.Fprintf(s.stderr, "%s [notice] %d#0: %s\n", stamp(s.now()), s.pid, fmt.Sprintf(format, args...))
 }
 
 func (s *server) startNginx() {
@@ -614,7 +614,7 @@ func (s *server) startNginx() {
 	conf, err := s.nginxConfig()
 	s.conf = conf
 	if err != nil {
-		msg := fmt.Sprintf("%s [emerg] %d#%d: %s", stamp(s.now()), s.pid, s.pid, err)
+		msg := fmt.Sprintf("%s [emerg] %d#0: %s", stamp(s.now()), s.pid, err)
 		s.logf("%s", msg)
 		s.logf("nginx: %s", msg[strings.Index(msg, "["):strings.Index(msg, "]")+1]+" "+err.Error())
 		s.end(1)
@@ -631,7 +631,7 @@ func (s *server) startNginx() {
 			}
 			opened[port] = true
 			if s.c.UID != 0 && port < 1024 && !s.c.rt.unprivilegedPorts() {
-				s.logf("%s [emerg] %d#%d: bind() to 0.0.0.0:%d failed (13: Permission denied)", stamp(s.now()), s.pid, s.pid, port)
+				s.logf("%s [emerg] %d#0: bind() to 0.0.0.0:%d failed (13: Permission denied)", stamp(s.now()), s.pid, port)
 				s.end(1)
 				return
 			}
@@ -641,7 +641,7 @@ func (s *server) startNginx() {
 				return s.serveNginx(p, port, r)
 			})
 			if err != nil {
-				s.logf("%s [emerg] %d#%d: bind() to 0.0.0.0:%d failed (98: Address already in use)", stamp(s.now()), s.pid, s.pid, port)
+				s.logf("%s [emerg] %d#0: bind() to 0.0.0.0:%d failed (98: Address already in use)", stamp(s.now()), s.pid, port)
 				s.logf("nginx: [emerg] bind() to 0.0.0.0:%d failed (98: Address already in use)", port)
 				s.end(1)
 				return
@@ -768,7 +768,7 @@ func (s *server) answerNginx(p *kernel.Proc, port int, r *network.Request) (*net
 		if len(s.workers) > 0 {
 			worker = s.workers[0].pid
 		}
-		fmt.Fprintf(s.stderr, "%s [error] %d#%d: *%d %s, client: %s, server: %s, request: \"%s %s HTTP/1.1\", host: \"%s\"\n", stamp(s.now()), worker, worker, s.requests, why, r.Remote.Addr(), srv.name(), r.Method, r.Path, r.Host)
+		fmt.Fprintf(s.stderr, "%s [error] %d#0: *%d %s, client: %s, server: %s, request: \"%s %s HTTP/1.1\", host: \"%s\"\n", stamp(s.now()), worker, s.requests, why, r.Remote.Addr(), srv.name(), r.Method, r.Path, r.Host)
 		return fail(status)
 	}
 	h := network.Header{"Content-Type": {contentType(name)}, "Accept-Ranges": {"bytes"}}
@@ -803,7 +803,7 @@ func (s *server) proxyNginx(p *kernel.Proc, loc *nginxLocation, r *network.Reque
 		if len(s.workers) > 0 {
 			worker = s.workers[0].pid
 		}
-		fmt.Fprintf(s.stderr, "%s [error] %d#%d: *%d connect() failed (111: Connection refused) while connecting to upstream, client: %s, server: localhost, request: \"%s %s HTTP/1.1\", upstream: \"http://%s%s\", host: \"%s\"\n", stamp(s.now()), worker, worker, s.requests, r.Remote.Addr(), r.Method, r.Path, host, target, r.Host)
+		fmt.Fprintf(s.stderr, "%s [error] %d#0: *%d connect() failed (111: Connection refused) while connecting to upstream, client: %s, server: localhost, request: \"%s %s HTTP/1.1\", upstream: \"http://%s%s\", host: \"%s\"\n", stamp(s.now()), worker, s.requests, r.Remote.Addr(), r.Method, r.Path, host, target, r.Host)
 		return fail(502)
 	}
 	out := *resp
@@ -833,7 +833,7 @@ func nginxCommand(c *Container, ctx *program.Context, args []string) (code int, 
 			return 0, true
 		case "-t", "-T":
 			if _, err := (&server{c: c, b: &image.Behaviour{Port: 80}}).loadNginx(); err != nil {
-				fmt.Fprintf(ctx.Stderr, "%s [emerg] 1#1: %s\nnginx: [emerg] %s\nnginx: configuration file /etc/nginx/nginx.conf test failed\n", stamp(c.rt.Clock.Now()), err, err)
+				fmt.Fprintf(ctx.Stderr, "%s [emerg] 1#0: %s\nnginx: [emerg] %s\nnginx: configuration file /etc/nginx/nginx.conf test failed\n", stamp(c.rt.Clock.Now()), err, err)
 				return 1, true
 			}
 			fmt.Fprint(ctx.Stderr, "nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\nnginx: configuration file /etc/nginx/nginx.conf test is successful\n")
@@ -844,7 +844,7 @@ func nginxCommand(c *Container, ctx *program.Context, args []string) (code int, 
 				return 1, true
 			}
 			pid := c.PID(ctx.Proc)
-			fmt.Fprintf(ctx.Stderr, "%s [notice] %d#%d: signal process started\n", stamp(c.rt.Clock.Now()), pid, pid)
+			fmt.Fprintf(ctx.Stderr, "%s [notice] %d#0: signal process started\n", stamp(c.rt.Clock.Now()), pid)
 			switch args[i+2] {
 			case "reload":
 				if m := c.main; m != nil && m.srv != nil && m.srv.b.Kind == "nginx" {
@@ -859,4 +859,25 @@ func nginxCommand(c *Container, ctx *program.Context, args []string) (code int, 
 		}
 	}
 	return 0, false
+}
+
+// Steady reports whether what the container answers can only change when
+// something happens in it (see OnEvent).
+func (c *Container) Steady() bool {
+	if c.State != Running || c.main == nil || c.main.srv == nil {
+		return false
+	}
+	s := c.main.srv
+	switch s.b.Kind {
+	case "liveness", "agnhost":
+		return false
+	}
+	for _, n := range s.conf {
+		for _, l := range n.locations {
+			if l.proxy != "" {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -9,11 +9,11 @@ import (
 	"errors"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
 	"github.com/kubonsai/kubonsai/sim/api"
-	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/client"
 )

@@ -38,7 +38,6 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	accept := req.Header.Get("Accept")
 
 	var resp *rest.Response
 	var contentType string
@@ -46,7 +45,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Do(func(c *sim.Cluster) {
 		resp = c.Handler().Serve(req)
 		if resp.Watch == nil && resp.Stream == nil {
-			contentType, data, err = apiserver.Encode(resp, accept)
+			contentType, data, err = apiserver.Encode(req, resp)
 		}
 	})
 	if err != nil {
@@ -58,7 +57,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case resp.Watch != nil:
-		h.serveWatch(w, r, resp, accept)
+		h.serveWatch(w, r, resp)
 	case resp.Stream != nil:
 		h.serveStream(w, r, resp)
 	default:
@@ -87,7 +86,7 @@ func escape(s string) string {
 
 // serveWatch writes events as they come, until the client goes away or the
 // watch ends.
-func (h *Host) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Response, accept string) {
+func (h *Host) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Response) {
 	notice := make(chan struct{}, 1)
 	h.Do(func(*sim.Cluster) {
 		resp.Watch.Notify(func() {
@@ -112,7 +111,7 @@ func (h *Host) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Res
 					break
 				}
 				var line []byte
-				if line, err = apiserver.EncodeWatchEvent(e, accept); err != nil {
+				if line, err = apiserver.EncodeWatchEvent(e); err != nil {
 					return
 				}
 				out = append(out, line...)

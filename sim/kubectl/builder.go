@@ -13,7 +13,7 @@ import (
 	"path"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"

@@ -68,6 +68,27 @@ func (c *Client) Do(r *rest.Request) (*rest.Response, error) {
 	if h["User-Agent"] == "" {
 		h["User-Agent"] = "kubectl/" + c.s.Options.Version + " (linux/amd64) kubernetes/simulated"
 	}
+	c.identify(r)
+	t := c.target
+	if r.Query == nil {
+		r.Query = url.Values{}
+	}
+	resp := c.handler.Serve(r)
+	if resp == nil {
+		return nil, &connectError{t.server, errors.New("EOF")}
+	}
+	for _, w := range resp.Warnings {
+		c.s.Warn(w)
+	}
+	if resp.Code >= 400 {
+		return resp, errorOf(resp, r.Method)
+	}
+	return resp, nil
+}
+
+// identify adds who asks: credentials, and whom they act as.
+func (c *Client) identify(r *rest.Request) {
+	h := r.Header
 	t := c.target
 	switch {
 	case t.token != "":
@@ -89,20 +110,6 @@ func (c *Client) Do(r *rest.Request) (*rest.Response, error) {
 			h["Impersonate-Extra-"+k] = strings.Join(vs, ",")
 		}
 	}
-	if r.Query == nil {
-		r.Query = url.Values{}
-	}
-	resp := c.handler.Serve(r)
-	if resp == nil {
-		return nil, &connectError{t.server, errors.New("EOF")}
-	}
-	for _, w := range resp.Warnings {
-		c.s.Warn(w)
-	}
-	if resp.Code >= 400 {
-		return resp, errorOf(resp, r.Method)
-	}
-	return resp, nil
 }
 
 // Warn prints a warning once.

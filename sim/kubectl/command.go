@@ -323,7 +323,7 @@ func (s *Session) Changed(flag string) bool {
 // groupVerb stands in for commands that only have subcommands.
 type groupVerb struct{}
 
-func (groupVerb) Flags(*pflag.FlagSet)             {}
+func (groupVerb) Flags(*pflag.FlagSet)              {}
 func (groupVerb) Complete(*Session, []string) error { return nil }
 func (groupVerb) Validate() error                   { return nil }
 func (groupVerb) Run(*Session) error                { return nil }

@@ -76,7 +76,7 @@ func (o *createOptions) Complete(s *Session, args []string) (err error) {
 	if o.dryRun, err = s.dryRun(o.dryRunText); err != nil {
 		return err
 	}
-	if o.validate, err = validation(o.validate); err != nil {
+	if o.validate, err = validationDirective(o.validate); err != nil {
 		return err
 	}
 	return o.out.check(s)
@@ -190,7 +190,7 @@ func (o *creator) Complete(s *Session, args []string) (err error) {
 	if err := o.out.check(s); err != nil {
 		return err
 	}
-	if o.validate, err = validation(o.validate); err != nil {
+	if o.validate, err = validationDirective(o.validate); err != nil {
 		return err
 	}
 	o.namespace, o.explicit, err = s.Namespace()
@@ -211,6 +211,11 @@ func (o *creator) meta() metav1.ObjectMeta {
 // create sends the object, or only prints it. what names it in the error of a
 // failure; "" leaves the server's words alone.
 func (o *creator) create(obj metav1.Object, what string) error {
+	return o.createAs(obj, "created", what)
+}
+
+// createAs is create for verbs that call it something else.
+func (o *creator) createAs(obj metav1.Object, operation, what string) error {
 	t, err := treeOf(obj)
 	if err != nil {
 		return err
@@ -220,7 +225,7 @@ func (o *creator) create(obj metav1.Object, what string) error {
 		obj.GetObjectMeta().Annotations = tree.Strings(t, "metadata", "annotations")
 	}
 	if o.dryRun == DryRunClient {
-		return o.out.print(o.s, "created", o.dryRun, obj)
+		return o.out.print(o.s, operation, o.dryRun, obj)
 	}
 	c, m, err := o.s.mappingOf(t)
 	if err != nil {
@@ -238,7 +243,7 @@ func (o *creator) create(obj metav1.Object, what string) error {
 	if err != nil {
 		return err
 	}
-	return o.out.print(o.s, "created", o.dryRun, typed)
+	return o.out.print(o.s, operation, o.dryRun, typed)
 }
 
 const suffixLetters = "bcdfghjklmnpqrstvwxz2456789"

@@ -17,8 +17,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 )

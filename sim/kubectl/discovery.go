@@ -129,6 +129,13 @@ func (m *Mapper) ForKind(gk metav1.GroupKind, version string) (*Mapping, error) 
 			return e, nil
 		}
 	}
+	if of, ok := strings.CutSuffix(gk.Kind, "List"); ok { // lists are of every group and of every kind
+		for _, e := range m.All {
+			if e.Group == gk.Group && (version == "" || e.Version == version) && (of == "" || of == e.Kind) {
+				return &Mapping{Group: e.Group, Version: e.Version, Kind: gk.Kind, Resource: strings.ToLower(gk.Kind) + "s"}, nil
+			}
+		}
+	}
 	return nil, &noKindMatch{gk.Group, version, gk.Kind}
 }
 

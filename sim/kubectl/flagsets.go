@@ -56,13 +56,13 @@ func (s *Session) dryRun(value string) (DryRun, error) {
 	case "none", "client", "server":
 		return DryRun(value), nil
 	case "unchanged":
-		s.Errorf("W%s helpers.go:764] --dry-run is deprecated and can be replaced with --dry-run=client.\n", s.Now().Format("0102 15:04:05.000000    1234"))
+		s.Errorf("W%s helpers.go:719] --dry-run is deprecated and can be replaced with --dry-run=client.\n", s.Now().Format("0102 15:04:05.000000    1234"))
 		return DryRunClient, nil
 	case "true":
-		s.Errorf("W%s helpers.go:746] --dry-run=true is deprecated (boolean value) and can be replaced with --dry-run=client.\n", s.Now().Format("0102 15:04:05.000000    1234"))
+		s.Errorf("W%s helpers.go:733] --dry-run=true is deprecated (boolean value) and can be replaced with --dry-run=client.\n", s.Now().Format("0102 15:04:05.000000    1234"))
 		return DryRunClient, nil
 	case "false":
-		s.Errorf("W%s helpers.go:748] --dry-run=false is deprecated (boolean value) and can be replaced with --dry-run=none.\n", s.Now().Format("0102 15:04:05.000000    1234"))
+		s.Errorf("W%s helpers.go:736] --dry-run=false is deprecated (boolean value) and can be replaced with --dry-run=none.\n", s.Now().Format("0102 15:04:05.000000    1234"))
 		return DryRunNone, nil
 	}
 	return "", &invalidDryRun{value}
@@ -79,8 +79,8 @@ func validateFlag(f *pflag.FlagSet, p *string) {
 	noOptDefault(f, "validate", "strict")
 }
 
-// validation is the server's fieldValidation for the flag's value.
-func validation(value string) (string, error) {
+// validationDirective is the server's fieldValidation for the flag's value.
+func validationDirective(value string) (string, error) {
 	switch value {
 	case "true", "strict", "Strict":
 		return "Strict", nil

@@ -32,6 +32,10 @@ type Options struct {
 	// machine until the returned function is called; nil where the host has no
 	// network. It is kubectl proxy's listener.
 	Serve func(c *program.Context, address string, port int, h ProxyHandler) (actual int, stop func(), err error)
+	// Encode and EncodeEvent write answers and watch events as bytes, for
+	// clients of kubectl proxy; nil: plain JSON.
+	Encode      func(*rest.Request, *rest.Response) (contentType string, body []byte, err error)
+	EncodeEvent func(rest.Event) ([]byte, error)
 }
 
 // ProxyHandler answers one HTTP request that came in over kubectl proxy.

@@ -138,7 +138,9 @@ func modifiedConfiguration(obj tree.Map) string {
 	return string(data) + "\n"
 }
 
-func setLastApplied(obj tree.Map) { tree.Set(obj, modifiedConfiguration(obj), "metadata", "annotations", lastApplied) }
+func setLastApplied(obj tree.Map) {
+	tree.Set(obj, modifiedConfiguration(obj), "metadata", "annotations", lastApplied)
+}
 
 // originalConfiguration is what apply sent last; ok is false when it never did.
 func originalConfiguration(obj tree.Map) (original tree.Map, ok bool, err error) {
@@ -313,6 +315,9 @@ func (c *Client) watchObject(m *Mapping, namespace, name string, timeout time.Du
 	list, err := c.List(m, namespace, url.Values{"fieldSelector": {"metadata.name=" + name}}, 0)
 	if err != nil {
 		return false, err
+	}
+	if len(tree.Slice(list, "items")) == 0 {
+		return false, apierrors.NewNotFound(m.GroupResource(), name)
 	}
 	for _, o := range tree.Maps(list, "items") {
 		if done, err := fn(o); done || err != nil {

@@ -5,7 +5,7 @@ package scheduler
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
 	"github.com/kubonsai/kubonsai/sim/api"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"

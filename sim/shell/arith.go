@@ -240,10 +240,7 @@ func (s *Shell) subscript(index syntax.ArithmExpr) (string, error) {
 	if w, ok := index.(*syntax.Word); ok {
 		return s.literal(w)
 	}
-	var b strings.Builder
-	_ = syntax.NewPrinter().Print(&b, &syntax.Word{Parts: []syntax.WordPart{&syntax.ArithmExp{X: index}}})
-	t := strings.TrimSuffix(strings.TrimPrefix(b.String(), "$(("), "))")
-	return strings.TrimSpace(strings.ReplaceAll(t, " ", "")), nil
+	return arithSource(index, 0), nil
 }
 
 func (s *Shell) arithWord(w *syntax.Word) (int64, error) {
@@ -354,4 +351,27 @@ func number(t string) (int64, error) {
 		n = n*base + d
 	}
 	return n, nil
+}
+
+// arithSource writes an expression as text, without spaces.
+func arithSource(e syntax.ArithmExpr, depth int) string {
+	if depth > 200 {
+		return "..."
+	}
+	switch e := e.(type) {
+	case *syntax.ParenArithm:
+		return "(" + arithSource(e.X, depth+1) + ")"
+	case *syntax.UnaryArithm:
+		if e.Post {
+			return arithSource(e.X, depth+1) + e.Op.String()
+		}
+		return e.Op.String() + arithSource(e.X, depth+1)
+	case *syntax.BinaryArithm:
+		return arithSource(e.X, depth+1) + e.Op.String() + arithSource(e.Y, depth+1)
+	case *syntax.Word:
+		var b strings.Builder
+		_ = syntax.NewPrinter().Print(&b, e)
+		return b.String()
+	}
+	return ""
 }

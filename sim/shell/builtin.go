@@ -293,9 +293,7 @@ func builtinUnset(s *Shell, args []string) int {
 				delete(s.funcs, n)
 				continue
 			}
-			s.errorf("unset: `%s': not a valid identifier", n)
-			status = 1
-			continue
+			continue // as bash, silently
 		}
 		if kind == 'n' {
 			delete(s.vars, n)
@@ -974,7 +972,8 @@ func builtinExec(s *Shell, args []string) int {
 		args = append([]string{"exec"}, args[3:]...)
 	}
 	if len(args) == 1 {
-		return 0 // the redirections stay: see call
+		s.keepRedirs = true
+		return 0
 	}
 	name := args[1]
 	prog, script, status, reason := s.find(name)
@@ -1220,6 +1219,10 @@ func builtinJobs(s *Shell, args []string) int {
 }
 
 func builtinFg(s *Shell, args []string) int {
+	if !s.opts['m'] {
+		s.errorf("fg: no job control")
+		return 1
+	}
 	spec := "%%"
 	if len(args) > 1 {
 		spec = args[1]
@@ -1242,6 +1245,10 @@ func builtinFg(s *Shell, args []string) int {
 }
 
 func builtinBg(s *Shell, args []string) int {
+	if !s.opts['m'] {
+		s.errorf("bg: no job control")
+		return 1
+	}
 	if j := s.findJob("%%"); j != nil {
 		s.errorf("bg: job %d already in background", j.id)
 		return 0

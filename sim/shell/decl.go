@@ -446,22 +446,33 @@ func (s *Shell) declareFuncs(variant string, on map[byte]bool, items []declItem)
 	return status
 }
 
+// funcText is a function as type and declare -f print it.
 func funcText(name string, body *syntax.Stmt) string {
-	var b strings.Builder
-	_ = syntax.NewPrinter(syntax.Indent(4)).Print(&b, body)
-	t := b.String()
-	if strings.HasPrefix(t, "{") {
-		t = "{ " + strings.TrimPrefix(t, "{")
+	block, ok := body.Cmd.(*syntax.Block)
+	var list []*syntax.Stmt
+	if ok {
+		list = block.Stmts
+	} else {
+		list = []*syntax.Stmt{body}
 	}
-	// bash separates the statements of a function with semicolons
-	lines := strings.Split(t, "\n")
-	for i := 1; i < len(lines)-1; i++ {
-		l := strings.TrimSpace(lines[i])
-		if i < len(lines)-2 && l != "" && !strings.HasSuffix(l, ";") && !strings.HasSuffix(l, "then") && !strings.HasSuffix(l, "do") && !strings.HasSuffix(l, "else") && !strings.HasSuffix(l, "{") && strings.TrimSpace(lines[i+1]) != "}" {
-			lines[i] += ";"
+	var out strings.Builder
+	out.WriteString(name + " () \n{ \n")
+	for i, st := range list {
+		var b strings.Builder
+		_ = syntax.NewPrinter(syntax.Indent(4)).Print(&b, st)
+		text := strings.TrimRight(b.String(), "\n")
+		if i < len(list)-1 && !st.Background && !strings.Contains(text, "<<") {
+			text = strings.TrimSuffix(text, ";") + ";"
+		}
+		out.WriteString("    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n")
+	}
+	out.WriteString("}")
+	for _, r := range body.Redirs {
+		if ok {
+			out.WriteString(" " + printNode(r))
 		}
 	}
-	return name + " () \n" + strings.Join(lines, "\n") + "\n"
+	return out.String() + "\n"
 }
 
 func (s *Shell) declaration(name string, v *Var, prefix bool) string {

@@ -193,8 +193,7 @@ func printNode(n any) string {
 	p := syntax.NewPrinter(syntax.SingleLine(true))
 	switch n := n.(type) {
 	case syntax.ArithmExpr:
-		_ = p.Print(&b, &syntax.Word{Parts: []syntax.WordPart{&syntax.ArithmExp{X: n}}})
-		return strings.TrimSuffix(strings.TrimPrefix(b.String(), "$(("), "))")
+		return arithSource(n, 0)
 	case syntax.Node:
 		_ = p.Print(&b, n)
 	}
@@ -597,9 +596,6 @@ func (s *Shell) trace(words ...string) {
 		return
 	}
 	ps4, _ := s.param("PS4")
-	if ps4 != "" && s.subshell > 0 && false {
-		ps4 = strings.Repeat(ps4[:1], s.subshell) + ps4
-	}
 	if strings.Contains(ps4, "$") {
 		if w, err := parser(Bash).Document(strings.NewReader(ps4)); err == nil {
 			s.opts['x'] = false

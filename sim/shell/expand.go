@@ -247,10 +247,7 @@ func (s *Shell) arithError(e syntax.ArithmExpr, err error) error {
 	if ew, ok := err.(*exprError); ok {
 		return ew
 	}
-	var b strings.Builder
-	_ = syntax.NewPrinter().Print(&b, &syntax.Word{Parts: []syntax.WordPart{&syntax.ArithmExp{X: e}}})
-	t := strings.TrimSuffix(strings.TrimPrefix(b.String(), "$(("), "))")
-	return &exprError{t + ": " + err.Error()}
+	return &exprError{arithSource(e, 0) + ": " + err.Error()}
 }
 
 // exprError discards the command it occurs in, but does not end the shell.
@@ -503,7 +500,7 @@ func (s *Shell) computedArray(name string) ([]string, bool) {
 		for i := len(s.funcNames) - 1; i >= 0; i-- {
 			out = append(out, s.funcNames[i])
 		}
-		if len(out) > 0 {
+		if len(out) > 0 && s.script != "" {
 			out = append(out, "main")
 		}
 		return out, true
@@ -894,9 +891,6 @@ func (s *Shell) slice(p *syntax.ParamExp, name string, index syntax.ArithmExpr, 
 		runes = []rune(v.text(s))
 		n = int64(len(runes))
 	}
-	if positional && off == 0 && hasLength && false {
-		length++
-	}
 	if off < 0 {
 		off += n
 	}
@@ -1147,7 +1141,10 @@ func hasBrace(w *syntax.Word) bool {
 
 // braces expands {a,b} and {1..9}; the size is bounded.
 func (s *Shell) braces(w *syntax.Word) ([]*syntax.Word, error) {
-	split := syntax.SplitBraces(&syntax.Word{Parts: slices.Clone(w.Parts)})
+	split := &syntax.Word{Parts: slices.Clone(w.Parts)}
+	if !syntax.SplitBraces(split) {
+		return []*syntax.Word{w}, nil
+	}
 	n := 0
 	return s.braceWord(split, &n)
 }

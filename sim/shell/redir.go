@@ -129,6 +129,16 @@ func (s *Shell) redirect(redirs []*syntax.Redirect) (restore func(), ok bool) {
 	}
 	var undo []saved
 	restore = func() {
+		if s.keepRedirs { // exec without a command
+			s.keepRedirs = false
+			for _, u := range undo {
+				if u.d != nil {
+					u.d.close()
+				}
+			}
+			undo = nil
+			return
+		}
 		for i := len(undo) - 1; i >= 0; i-- {
 			if cur := s.fds[undo[i].fd]; cur != nil {
 				cur.close()
@@ -326,19 +336,48 @@ func (s *Shell) hereText(r *syntax.Redirect) (string, error) {
 		l, ok := p.(*syntax.Lit)
 		quoted = quoted || !ok || strings.Contains(l.Value, `\`)
 	}
+	doc := r.Hdoc
+	if r.Op == syntax.DashHdoc {
+		doc = stripTabs(doc)
+	}
 	if quoted {
 		var b strings.Builder
-		for _, p := range r.Hdoc.Parts {
+		for _, p := range doc.Parts {
 			if l, ok := p.(*syntax.Lit); ok {
 				b.WriteString(l.Value)
 			}
 		}
 		return b.String(), nil
 	}
-	return s.document(r.Hdoc)
+	return s.document(doc)
 }
 
-// keep makes the redirections of exec permanent.
+// stripTabs takes the tabs off the beginnings of the lines of a <<- document.
+func stripTabs(w *syntax.Word) *syntax.Word {
+	out := &syntax.Word{}
+	start := true
+	for _, p := range w.Parts {
+		l, ok := p.(*syntax.Lit)
+		if !ok {
+			out.Parts = append(out.Parts, p)
+			start = false
+			continue
+		}
+		var b strings.Builder
+		for i := range len(l.Value) {
+			c := l.Value[i]
+			if c == '\t' && start {
+				continue
+			}
+			start = c == '\n'
+			b.WriteByte(c)
+		}
+		out.Parts = append(out.Parts, &syntax.Lit{ValuePos: l.ValuePos, ValueEnd: l.ValueEnd, Value: b.String()})
+	}
+	return out
+}
+
+// readLine reads byte by byte, so that nothing is taken from whoever reads next.
 func (s *Shell) readLine(fd int, delim byte) (string, error) {
 	r := fdReader{s, fd}
 	var b []byte

@@ -113,6 +113,7 @@ type Shell struct {
 	command     string
 	optPos      int
 	cleanups    []func()
+	keepRedirs  bool
 
 	random       uint64
 	randomSeeded bool
@@ -559,7 +560,7 @@ func (s *Shell) syntaxError(err error, src string) {
 		last--
 	}
 	token := "newline"
-	if pe.Incomplete {
+	if pe.Incomplete && !strings.Contains(pe.Text, "`for` must be followed by") {
 		text := pe.Text
 		for _, q := range []string{"'", "\"", "`"} {
 			if strings.Contains(text, "closing quote "+q) || strings.Contains(text, "without closing quote") && strings.Contains(text, q) {
@@ -569,6 +570,9 @@ func (s *Shell) syntaxError(err error, src string) {
 		}
 		for open, closing := range map[string]string{"$(": ")", "${": "}", "$((": ")"} {
 			if strings.Contains(text, "`"+open+"`") {
+				if open == "$(" {
+					lineNo = last + 1
+				}
 				s.fdWrite(2, []byte(lined(lineNo)+"unexpected EOF while looking for matching `"+closing+"'\n"))
 				return
 			}

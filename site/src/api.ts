@@ -85,6 +85,8 @@ export interface Run extends AsyncIterable<Chunk> {
   /** The exit status. Rejects only when the cluster itself was lost. */
   readonly exit: Promise<number>
   readonly terminal: string
+  /** The shell's working directory, once the run has ended. */
+  readonly dir: string
   /** Ctrl-C; what does not end within a second is killed. */
   stop(): void
   /** Ctrl-C, once. */
@@ -512,6 +514,7 @@ const KEEP = 4 << 20
 class RunImpl implements Run {
   readonly exit: Promise<number>
   readonly terminal: string
+  dir = '/home/reader'
   private readonly decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() }
   private queue: Chunk[] = []
   private kept: Chunk[] = []
@@ -560,6 +563,7 @@ class RunImpl implements Run {
         void this.cluster.openEditor(this, f, this.options.edit)
         return
       case 'exit':
+        this.dir = f.path ?? this.dir
         this.finish()
         this.settle.resolve(f.status ?? 0)
         return

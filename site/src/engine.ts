@@ -11,6 +11,7 @@ import './vendor/wasm_exec.js'
 interface Go {
   argv: string[]
   importObject: WebAssembly.Imports
+  _scheduledTimeouts: Map<number, ReturnType<typeof setTimeout>>
   run(instance: WebAssembly.Instance): Promise<void>
 }
 
@@ -114,6 +115,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   let exited = false
   const run = go.run(instance).then(() => {
     exited = true
+    for (const timer of go._scheduledTimeouts.values()) clearTimeout(timer) // Go leaves its stopped timers behind
     delete hosts[id]
     channel?.port1.close()
   })

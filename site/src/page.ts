@@ -34,7 +34,6 @@ let settings: Settings = { name: 'default', dock: true, preload: true }
 let opening: Promise<Cluster> | null = null
 let prepared: Promise<void> | null = null
 const listeners = new Set<(c: Cluster) => void>()
-const claimed = new Set<string>()
 
 export function begin(s: Settings): void {
   settings = s
@@ -141,12 +140,11 @@ async function prepareFile(c: Cluster, s: Snippet): Promise<void> {
   const content = s.block.text + '\n'
   const read = (path: string): Promise<string | null> => c.files.read(path).catch(() => null)
   const [there, from] = [await read(file), await read(origin)]
-  // A file that the reader changed stays theirs, unless it belongs to another page.
-  if (there === null || (from !== content && (from === null || there === from || !claimed.has(file)))) {
-    if (there !== content) await c.files.write(file, content)
-    if (from !== content) await c.files.write(origin, content)
+  // A file that the reader has changed stays theirs; an unchanged one follows its page.
+  if (there === null || (there === from && there !== content)) {
+    await c.files.write(file, content)
+    await c.files.write(origin, content)
   } else if (there !== content) s.text = there.replace(/\n$/, '')
-  claimed.add(file)
   if (s.block.url) await c.url(s.block.url, (await read(file)) ?? content)
 }
 

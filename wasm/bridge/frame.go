@@ -61,7 +61,7 @@ const (
 	KindReply  = "reply"  // id and what the request asks for
 	KindError  = "error"  // id, code, message
 	KindOutput = "output" // id, stream (1 or 2), data
-	KindExit   = "exit"   // id, status
+	KindExit   = "exit"   // id, status, path (the working directory afterwards)
 	KindEdit   = "edit"   // id (of the run), edit, name, text: open an editor, answer with edited
 	KindClear  = "clear"  // id: the program empties the screen
 	KindChange = "change" // id (of the watch), data: one JSON object {type, object} a line

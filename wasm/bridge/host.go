@@ -354,7 +354,7 @@ func (h *Host) boot(reply *Frame, o OpenOptions, speed float64, paused bool) err
 // again closes the cluster and opens it with other options.
 func (h *Host) again(reply *Frame, o OpenOptions) error {
 	speed, paused := h.pace.Speed(), h.pace.Paused()
-	if err := h.shut(false); err != nil {
+	if err := h.shut(!o.Erase); err != nil {
 		return err
 	}
 	err := h.boot(reply, o, speed, paused)
@@ -443,7 +443,7 @@ func (h *Host) start(f *Frame) {
 				return
 			}
 			r.exited = true
-			r.out = append(r.out, &Frame{ID: f.ID, Kind: KindExit, Status: code, Terminal: terminal})
+			r.out = append(r.out, &Frame{ID: f.ID, Kind: KindExit, Status: code, Terminal: terminal, Path: h.cluster.Dir(terminal)})
 		},
 		Edit: func(name, text string, done func(string, bool)) {
 			h.edits++

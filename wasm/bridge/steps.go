@@ -18,7 +18,7 @@ func Steps(script string) (steps []Step, incomplete bool) {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.KeepComments(false))
 	file, err := parser.Parse(strings.NewReader(script), "")
 	if err != nil {
-		return []Step{{Start: 0, End: len(script), Text: script}}, syntax.IsIncomplete(err) || openEnd(err, script)
+		return []Step{{Start: 0, End: len(script), Text: script}}, syntax.IsIncomplete(err) || openEnd(script)
 	}
 	for _, stmt := range file.Stmts {
 		start, end := int(stmt.Pos().Offset()), int(stmt.End().Offset())
@@ -42,12 +42,12 @@ func Steps(script string) (steps []Step, incomplete bool) {
 		}
 		steps = append(steps, Step{Start: start, End: end, Text: script[start:end], Endless: endless(stmt)})
 	}
-	return steps, false
+	return steps, openEnd(script)
 }
 
 // openEnd reports a script whose last line ends in a backslash.
-func openEnd(err error, script string) bool {
-	return err != nil && strings.HasSuffix(strings.TrimRight(script, "\n"), "\\")
+func openEnd(script string) bool {
+	return strings.HasSuffix(strings.TrimRight(script, "\n"), "\\")
 }
 
 // endless reports commands that are known to go on until they are interrupted.

@@ -8,7 +8,7 @@ import (
 func TestHumanDuration(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
-		d           time.Duration
+		d            time.Duration
 		human, short string
 	}{
 		{-3 * time.Second, "<invalid>", "<invalid>"},

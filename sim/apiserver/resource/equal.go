@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubonsai/kubonsai/sim/api/resource"
 	"github.com/kubonsai/kubonsai/sim/api/intstr"
+	"github.com/kubonsai/kubonsai/sim/api/resource"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"

@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"

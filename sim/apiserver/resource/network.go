@@ -3,7 +3,7 @@
 package resource
 
 import (
-	"k8s.io/apimachinery/pkg/util/validation"
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"

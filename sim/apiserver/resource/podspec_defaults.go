@@ -280,18 +280,9 @@ func roundedUp(list corev1.ResourceList) corev1.ResourceList {
 	return out
 }
 
-func sameMap(a, b corev1.ResourceList) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, q := range a {
-		p := b[k]
-		if q.Cmp(p) != 0 {
-			return false
-		}
-	}
-	return true
-}
+func sameMap(a, b corev1.ResourceList) bool { return maps.EqualFunc(a, b, sameQuantity) }
+
+func sameQuantity(a, b resource.Quantity) bool { return a.Cmp(b) == 0 }
 
 func requestsFromLimits(c *corev1.Container) *corev1.Container {
 	missing := c.Resources.Limits != nil && c.Resources.Requests == nil

@@ -7,7 +7,7 @@ package resource
 import (
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/util/validation"
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"

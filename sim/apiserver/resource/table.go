@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	"github.com/kubonsai/kubonsai/sim/api/duration"

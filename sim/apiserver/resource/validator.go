@@ -8,9 +8,9 @@ package resource
 import (
 	"strings"
 
-	"github.com/kubonsai/kubonsai/sim/api/resource"
 	"github.com/kubonsai/kubonsai/sim/api/intstr"
-	"k8s.io/apimachinery/pkg/util/validation"
+	"github.com/kubonsai/kubonsai/sim/api/resource"
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"

@@ -16,11 +16,7 @@ type command struct {
 	run                     func(args []string) int
 }
 
-var commands []command
-
-func init() {
-	commands = []command{runCommand, recordCommand, replayCommand, serveCommand}
-}
+var commands = []*command{&runCommand, &recordCommand, &replayCommand, &serveCommand}
 
 func main() { os.Exit(dispatch(os.Args[1:])) }
 
@@ -56,7 +52,7 @@ func usage(w *os.File) {
 }
 
 // help prints a command's page; flags is what pflag says of its flags.
-func (c command) help(w *os.File, flags string) {
+func (c *command) help(w *os.File, flags string) {
 	fmt.Fprintf(w, "%s\n\nUsage:\n  kubonsai %s %s\n", strings.TrimSpace(c.long), c.name, c.args)
 	if flags != "" {
 		fmt.Fprintf(w, "\nFlags:\n%s", flags)

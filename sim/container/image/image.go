@@ -257,13 +257,19 @@ func (c *Catalogue) add(doc []byte) error {
 // Names lists the repositories, sorted.
 func (c *Catalogue) Names() []string { return slices.Sorted(maps.Keys(c.repos)) }
 
-// Toolset is the list of programs that the name stands for; a name that is not
-// a set is a program.
+// Toolset is the list of programs that the names stand for; a name that is not
+// a set is a program. A set may contain other sets, one level deep.
 func (c *Catalogue) Toolset(names []string) []string {
 	var out []string
 	for _, n := range names {
 		if set, ok := c.toolsets[n]; ok {
-			out = append(out, set...)
+			for _, m := range set {
+				if inner, ok := c.toolsets[m]; ok && m != n {
+					out = append(out, inner...)
+				} else {
+					out = append(out, m)
+				}
+			}
 		} else {
 			out = append(out, n)
 		}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
 	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"

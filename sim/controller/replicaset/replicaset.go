@@ -5,13 +5,15 @@
 package replicaset
 
 import (
+	"maps"
+	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
-	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/clock"
@@ -68,6 +70,9 @@ func (c *Controller[T]) setChanged(old, obj T) {
 
 func (c *Controller[T]) podChanged(old, pod *corev1.Pod) {
 	if old != nil && pod != nil {
+		if !matters(old, pod) {
+			return
+		}
 		if was := controller.ControllerRef(old); was != nil {
 			if is := controller.ControllerRef(pod); is == nil || is.UID != was.UID {
 				c.enqueueOwner(old)
@@ -94,6 +99,14 @@ func (c *Controller[T]) podChanged(old, pod *corev1.Pod) {
 	})
 }
 
+// matters reports whether the change could concern a set: most changes of a
+// pod (its node, its containers' states) do not.
+func matters(old, pod *corev1.Pod) bool {
+	return controller.IsReady(old) != controller.IsReady(pod) || controller.IsTerminal(old) != controller.IsTerminal(pod) ||
+		(old.DeletionTimestamp == nil) != (pod.DeletionTimestamp == nil) || !maps.Equal(old.Labels, pod.Labels) ||
+		!slices.EqualFunc(old.OwnerReferences, pod.OwnerReferences, func(a, b metav1.OwnerReference) bool { return a.UID == b.UID })
+}
+
 func (c *Controller[T]) enqueueOwner(pod *corev1.Pod) {
 	ref := controller.ControllerRef(pod)
 	if ref == nil || ref.Kind != c.kind.gvk.Kind {
@@ -114,11 +127,15 @@ func (c *Controller[T]) sync(key string) error {
 	if err != nil {
 		return nil
 	}
+	owned := c.pods.ByIndex(controller.OwnerIndex, string(meta.UID))
+	active := make([]*corev1.Pod, 0, len(owned))
 	var candidates, terminating []*corev1.Pod
-	for _, p := range c.pods.ByIndex(controller.OwnerIndex, string(meta.UID)) {
+	for _, p := range owned {
 		switch {
+		case controller.IsActive(p) && sel.Matches(labels.Set(p.Labels)):
+			active = append(active, p)
 		case controller.IsActive(p):
-			candidates = append(candidates, p)
+			candidates = append(candidates, p) // to be released
 		case controller.IsTerminating(p) && sel.Matches(labels.Set(p.Labels)):
 			terminating = append(terminating, p)
 		}
@@ -128,10 +145,11 @@ func (c *Controller[T]) sync(key string) error {
 			candidates = append(candidates, p)
 		}
 	}
-	active, err := controller.Claim(c.client, set, c.kind.gvk, sel, candidates)
+	adopted, err := controller.Claim(c.client, set, c.kind.gvk, sel, candidates)
 	if err != nil {
 		return err
 	}
+	active = append(active, adopted...)
 	var manageErr error
 	if meta.DeletionTimestamp == nil {
 		manageErr = c.manage(set, sp, active)

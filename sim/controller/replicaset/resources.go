@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
 	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
@@ -112,6 +112,15 @@ func value(p *int32) int32 {
 	return *p
 }
 
+func hasAll(have, want map[string]string) bool {
+	for k, v := range want {
+		if w, ok := have[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}
+
 // calculateStatus is the status of a set that holds the active pods and waits
 // for the terminating ones; old is what it was.
 func calculateStatus(old status, generation int64, sp spec, active, terminating []*corev1.Pod, manageErr error, now time.Time) status {
@@ -119,9 +128,8 @@ func calculateStatus(old status, generation int64, sp spec, active, terminating 
 	if sp.selector != nil { // ReplicationControllers do not report terminating pods
 		s.terminating = new(int32(len(terminating)))
 	}
-	full := labels.SelectorFromSet(sp.template.Labels)
 	for _, p := range active {
-		if full.Matches(labels.Set(p.Labels)) {
+		if hasAll(p.Labels, sp.template.Labels) {
 			s.fullyLabeled++
 		}
 		if controller.IsReady(p) {

@@ -383,4 +383,3 @@ func SortTrees(objs []tree.Map, field string, swap func(i, j int)) error {
 		}
 	})
 }
-

@@ -6,7 +6,7 @@ package plugin
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 )
@@ -243,6 +243,8 @@ type NodeInfo struct {
 	images      map[string]int64
 	// AffinityPods and AntiPods are the pods with any terms, and with required anti-affinity.
 	AffinityPods, AntiPods []*PodInfo
+	// the node's commonest topology labels, looked up once; nil when absent
+	hostname, zone *string
 	// Index is the node's place in arrays that the scheduler keeps per node.
 	Index int
 }
@@ -268,7 +270,32 @@ func (n *NodeInfo) SetNode(node *corev1.Node) {
 		}
 	}
 	n.Node = node
+	n.hostname, n.zone = nil, nil
+	if v, ok := node.Labels[hostnameLabel]; ok {
+		n.hostname = &v
+	}
+	if v, ok := node.Labels[zoneLabel]; ok {
+		n.zone = &v
+	}
 	n.Allocatable = amounts(node.Status.Allocatable)
+}
+
+// label is node.Labels[key].
+func (n *NodeInfo) label(key string) (string, bool) {
+	var v *string
+	switch key {
+	case hostnameLabel:
+		v = n.hostname
+	case zoneLabel:
+		v = n.zone
+	default:
+		s, ok := n.Node.Labels[key]
+		return s, ok
+	}
+	if v == nil {
+		return "", false
+	}
+	return *v, true
 }
 
 func sameImages(a, b []corev1.ContainerImage) bool {
@@ -318,7 +345,7 @@ func (n *NodeInfo) account(p *PodInfo, sign int64) {
 
 // Without returns a copy of the node that lacks the pods for which drop is true.
 func (n *NodeInfo) Without(drop func(*PodInfo) bool) *NodeInfo {
-	c := &NodeInfo{Node: n.Node, Allocatable: n.Allocatable, images: n.images, Index: n.Index}
+	c := &NodeInfo{Node: n.Node, Allocatable: n.Allocatable, images: n.images, hostname: n.hostname, zone: n.zone, Index: n.Index}
 	for _, p := range n.Pods {
 		if !drop(p) {
 			c.Add(p)

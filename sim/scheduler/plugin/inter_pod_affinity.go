@@ -1,7 +1,7 @@
 package plugin
 
 import (
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	"k8s.io/apimachinery/pkg/selection"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
@@ -62,7 +62,7 @@ var InterPodAffinity = &Rule{Name: "InterPodAffinity", Weight: 2, Topology: true
 			for _, e := range n.AntiPods {
 				for i := range e.RequiredAnti {
 					t := &e.RequiredAnti[i]
-					if v, ok := n.Node.Labels[t.Key]; ok && t.matches(c, p.Pod) {
+					if v, ok := n.label(t.Key); ok && t.matches(c, p.Pod) {
 						forbidden[domain{t.Key, v}]++
 					}
 				}
@@ -73,14 +73,14 @@ var InterPodAffinity = &Rule{Name: "InterPodAffinity", Weight: 2, Topology: true
 			for _, e := range n.Pods {
 				if len(p.RequiredAffinity) > 0 && matchesAll(c, p.RequiredAffinity, e.Pod) {
 					for i := range p.RequiredAffinity {
-						if v, ok := n.Node.Labels[p.RequiredAffinity[i].Key]; ok {
+						if v, ok := n.label(p.RequiredAffinity[i].Key); ok {
 							near[domain{p.RequiredAffinity[i].Key, v}]++
 						}
 					}
 				}
 				for i := range p.RequiredAnti {
 					t := &p.RequiredAnti[i]
-					if v, ok := n.Node.Labels[t.Key]; ok && t.matches(c, e.Pod) {
+					if v, ok := n.label(t.Key); ok && t.matches(c, e.Pod) {
 						away[domain{t.Key, v}]++
 					}
 				}
@@ -97,7 +97,7 @@ var InterPodAffinity = &Rule{Name: "InterPodAffinity", Weight: 2, Topology: true
 		return func(n *NodeInfo) *Status {
 			exists := true
 			for i := range p.RequiredAffinity {
-				v, ok := n.Node.Labels[p.RequiredAffinity[i].Key]
+				v, ok := n.label(p.RequiredAffinity[i].Key)
 				if !ok {
 					return noAffinity
 				}
@@ -107,7 +107,7 @@ var InterPodAffinity = &Rule{Name: "InterPodAffinity", Weight: 2, Topology: true
 				return noAffinity
 			}
 			for i := range p.RequiredAnti {
-				if v, ok := n.Node.Labels[p.RequiredAnti[i].Key]; ok && away[domain{p.RequiredAnti[i].Key, v}] > 0 {
+				if v, ok := n.label(p.RequiredAnti[i].Key); ok && away[domain{p.RequiredAnti[i].Key, v}] > 0 {
 					return noAnti
 				}
 			}
@@ -135,7 +135,7 @@ var InterPodAffinity = &Rule{Name: "InterPodAffinity", Weight: 2, Topology: true
 				if fixed != 0 {
 					w = fixed
 				}
-				if v, ok := n.Node.Labels[t.Key]; ok && w != 0 && t.matches(c, pod) {
+				if v, ok := n.label(t.Key); ok && w != 0 && t.matches(c, pod) {
 					score[domain{t.Key, v}] += sign * w
 				}
 			}
@@ -159,7 +159,7 @@ var InterPodAffinity = &Rule{Name: "InterPodAffinity", Weight: 2, Topology: true
 		return func(n *NodeInfo) int64 {
 				sum := int64(0)
 				for d, s := range score {
-					if v, ok := n.Node.Labels[d.key]; ok && v == d.value {
+					if v, ok := n.label(d.key); ok && v == d.value {
 						sum += s
 					}
 				}

@@ -3,7 +3,7 @@ package plugin
 import (
 	"math"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	"k8s.io/apimachinery/pkg/selection"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
@@ -82,7 +82,7 @@ var PodTopologySpread = &Rule{Name: "PodTopologySpread", Weight: 2, Topology: tr
 	nodes:
 		for _, n := range c.Nodes {
 			for i := range constraints {
-				if _, ok := n.Node.Labels[constraints[i].key]; !ok {
+				if _, ok := n.label(constraints[i].key); !ok {
 					continue nodes
 				}
 			}
@@ -109,7 +109,7 @@ var PodTopologySpread = &Rule{Name: "PodTopologySpread", Weight: 2, Topology: tr
 		no := rejected("PodTopologySpread", reason)
 		return func(n *NodeInfo) *Status {
 			for i := range constraints {
-				v, ok := n.Node.Labels[constraints[i].key]
+				v, ok := n.label(constraints[i].key)
 				if !ok {
 					return missing
 				}
@@ -148,7 +148,7 @@ var PodTopologySpread = &Rule{Name: "PodTopologySpread", Weight: 2, Topology: tr
 		for _, n := range nodes {
 			if strict {
 				for i := range constraints {
-					if _, ok := n.Node.Labels[constraints[i].key]; !ok {
+					if _, ok := n.label(constraints[i].key); !ok {
 						ignored[n] = true
 						continue nodes
 					}
@@ -158,7 +158,7 @@ var PodTopologySpread = &Rule{Name: "PodTopologySpread", Weight: 2, Topology: tr
 				if constraints[i].key == hostnameLabel {
 					continue
 				}
-				if v, ok := n.Node.Labels[constraints[i].key]; ok {
+				if v, ok := n.label(constraints[i].key); ok {
 					zones = true
 					domains[i][v] = 0
 				}
@@ -177,7 +177,7 @@ var PodTopologySpread = &Rule{Name: "PodTopologySpread", Weight: 2, Topology: tr
 					if constraints[i].key == hostnameLabel {
 						continue
 					}
-					v, ok := n.Node.Labels[constraints[i].key]
+					v, ok := n.label(constraints[i].key)
 					if !ok {
 						continue
 					}
@@ -193,7 +193,7 @@ var PodTopologySpread = &Rule{Name: "PodTopologySpread", Weight: 2, Topology: tr
 			}
 			sum := 0.0
 			for i := range constraints {
-				v, ok := n.Node.Labels[constraints[i].key]
+				v, ok := n.label(constraints[i].key)
 				if !ok {
 					continue
 				}

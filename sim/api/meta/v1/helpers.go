@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	"k8s.io/apimachinery/pkg/selection"
 )
 

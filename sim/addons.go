@@ -1,0 +1,94 @@
+// What a new cluster runs of itself: the cluster's DNS.
+
+package sim
+
+import (
+	"fmt"
+
+	"github.com/kubonsai/kubonsai/sim/api"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/client"
+	"github.com/kubonsai/kubonsai/sim/rest"
+	"sigs.k8s.io/yaml"
+)
+
+// addonManifests are applied to every new cluster.
+var addonManifests = []string{`
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: coredns, namespace: kube-system}
+`, `
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: coredns
+  namespace: kube-system
+  labels: {k8s-app: kube-dns}
+spec:
+  replicas: 1
+  selector: {matchLabels: {k8s-app: kube-dns}}
+  strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 1}}
+  template:
+    metadata: {labels: {k8s-app: kube-dns}}
+    spec:
+      serviceAccountName: coredns
+      priorityClassName: system-cluster-critical
+      dnsPolicy: Default
+      tolerations:
+      - {key: CriticalAddonsOnly, operator: Exists}
+      - {key: node-role.kubernetes.io/control-plane, effect: NoSchedule}
+      containers:
+      - name: coredns
+        image: registry.k8s.io/coredns/coredns:v1.14.2
+        args: ["-conf", "/etc/coredns/Corefile"]
+        resources:
+          limits: {memory: 170Mi}
+          requests: {cpu: 100m, memory: 70Mi}
+        ports:
+        - {name: dns, containerPort: 53, protocol: UDP}
+        - {name: dns-tcp, containerPort: 53, protocol: TCP}
+        - {name: metrics, containerPort: 9153, protocol: TCP}
+        livenessProbe:
+          httpGet: {path: /health, port: 8080}
+          initialDelaySeconds: 60
+          timeoutSeconds: 5
+          failureThreshold: 5
+        readinessProbe:
+          httpGet: {path: /ready, port: 8181}
+`, `
+apiVersion: v1
+kind: Service
+metadata:
+  name: kube-dns
+  namespace: kube-system
+  labels: {k8s-app: kube-dns, kubernetes.io/cluster-service: "true", kubernetes.io/name: CoreDNS}
+spec:
+  clusterIP: 10.96.0.10
+  selector: {k8s-app: kube-dns}
+  ports:
+  - {name: dns, port: 53, protocol: UDP, targetPort: 53}
+  - {name: dns-tcp, port: 53, protocol: TCP, targetPort: 53}
+  - {name: metrics, port: 9153, protocol: TCP, targetPort: 9153}
+`}
+
+func (c *Cluster) addons() error {
+	for _, text := range addonManifests {
+		body, err := yaml.YAMLToJSON([]byte(text))
+		if err != nil {
+			return err
+		}
+		var head struct {
+			metav1.TypeMeta
+			Metadata struct{ Namespace string }
+		}
+		if err := yaml.Unmarshal(body, &head); err != nil {
+			return err
+		}
+		res := api.ByGVK(head.GroupVersionKind())
+		if _, err := c.admin.Do(&rest.Request{Method: "POST", Body: body, Path: client.Path(res, head.Metadata.Namespace, "", ""),
+			Header: rest.Header{"Content-Type": "application/json", "User-Agent": "kubeadm"}}); err != nil {
+			return fmt.Errorf("add-on %s: %w", head.Kind, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,337 @@
+// kubectl port-forward: local ports that lead to a pod. What arrives at a local
+// port is one HTTP message; it is written onto a forwarded connection byte by
+// byte, and the answer is read back.
+
+package kubectl
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/kubonsai/kubonsai/sim/api/intstr"
+
+	"github.com/kubonsai/kubonsai/sim/api"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	"github.com/kubonsai/kubonsai/sim/kernel"
+	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
+	"github.com/kubonsai/kubonsai/sim/network"
+	"github.com/kubonsai/kubonsai/sim/rest"
+)
+
+func portForwardCommand() *Command {
+	return &Command{
+		Use:   "port-forward TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
+		Short: "Forward one or more local ports to a pod",
+		Long:  "Listen on local ports and lead connections to a pod, or to one pod of a deployment, service or the like, until the command is stopped.",
+		Examples: `kubectl port-forward pod/web 8080:80
+kubectl port-forward deployment/web 8080:80
+kubectl port-forward svc/web 8443:https
+kubectl port-forward pod/web :80`,
+		New: func() Verb { return &portForwardOptions{} },
+	}
+}
+
+type portForwardOptions struct {
+	addresses []string
+	timeout   time.Duration
+	pod       *corev1.Pod
+	ports     []forwardedPort
+}
+
+type forwardedPort struct{ local, remote int }
+
+func (o *portForwardOptions) Flags(f *pflag.FlagSet) {
+	podTimeoutFlag(f, &o.timeout, time.Minute)
+	f.StringSliceVar(&o.addresses, "address", []string{"localhost"}, "Addresses to listen on, separated by commas")
+}
+
+func (o *portForwardOptions) Complete(s *Session, args []string) error {
+	if len(args) < 2 {
+		return s.UsageErrorf("TYPE/NAME and list of ports are required for port-forward")
+	}
+	if o.timeout <= 0 {
+		return s.UsageErrorf("%s", errPodTimeout)
+	}
+	i, err := s.namedObject(FilenameOptions{}, args[0])
+	if err != nil {
+		return err
+	}
+	if o.pod, err = s.attachablePod(i.Object, o.timeout); err != nil {
+		return err
+	}
+	var svc *corev1.Service
+	if tree.Kind(i.Object) == "Service" {
+		svc = new(corev1.Service)
+		if err := api.FromTree(i.Object, svc); err != nil {
+			return err
+		}
+	}
+	for _, text := range args[1:] {
+		p, err := o.port(text, svc)
+		if err != nil {
+			return err
+		}
+		o.ports = append(o.ports, p)
+	}
+	return nil
+}
+
+// port reads [local:]remote; the remote port may be a name, and is a service's own for services.
+func (o *portForwardOptions) port(text string, svc *corev1.Service) (forwardedPort, error) {
+	localText, remote, both := strings.Cut(text, ":")
+	if !both {
+		localText, remote = text, text
+	}
+	if remote == "" {
+		return forwardedPort{}, errors.New("remote port cannot be empty")
+	}
+	number, err := strconv.Atoi(remote)
+	named := err != nil
+	if svc != nil {
+		var sp *corev1.ServicePort
+		for n := range svc.Spec.Ports {
+			if p := &svc.Spec.Ports[n]; named && p.Name == remote || !named && int(p.Port) == number {
+				sp = p
+				break
+			}
+		}
+		if sp == nil {
+			if named {
+				return forwardedPort{}, fmt.Errorf("Service '%s' does not have a named port '%s'", svc.Name, remote)
+			}
+			return forwardedPort{}, fmt.Errorf("Service %s does not have a service port %d", svc.Name, number)
+		}
+		if sp.Protocol == corev1.ProtocolUDP {
+			return forwardedPort{}, fmt.Errorf("UDP protocol is not supported for %s", remote)
+		}
+		if named && localText == remote {
+			localText = strconv.Itoa(int(sp.Port))
+		}
+		switch {
+		case svc.Spec.ClusterIP == corev1.ClusterIPNone:
+			number = int(sp.Port)
+		case sp.TargetPort.Type == intstr.Int && sp.TargetPort.IntVal == 0:
+			number = int(sp.Port)
+		case sp.TargetPort.Type == intstr.Int:
+			number = int(sp.TargetPort.IntVal)
+		default:
+			if number, err = o.namedPort(sp.TargetPort.StrVal); err != nil {
+				return forwardedPort{}, err
+			}
+		}
+	} else if named {
+		if number, err = o.namedPort(remote); err != nil {
+			return forwardedPort{}, err
+		}
+		if !both {
+			localText = strconv.Itoa(number)
+		}
+	}
+	if number < 1 || number > 65535 {
+		return forwardedPort{}, fmt.Errorf("error parsing remote port '%s': port must be between 1 and 65535", remote)
+	}
+	local := 0
+	if localText != "" {
+		if local, err = strconv.Atoi(localText); err != nil || local < 0 || local > 65535 {
+			return forwardedPort{}, fmt.Errorf("error parsing local port '%s': strconv.ParseUint: parsing %q: invalid syntax", localText, localText)
+		}
+	}
+	return forwardedPort{local, number}, nil
+}
+
+func (o *portForwardOptions) namedPort(name string) (int, error) {
+	for _, c := range o.pod.Spec.Containers {
+		for _, p := range c.Ports {
+			if p.Name == name {
+				return int(p.ContainerPort), nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("Pod '%s' does not have a named port '%s'", o.pod.Name, name)
+}
+
+func (o *portForwardOptions) Validate() error { return nil }
+
+func (o *portForwardOptions) Run(s *Session) error {
+	c, m, err := s.resource("pods")
+	if err != nil {
+		return err
+	}
+	pod, err := GetTyped[corev1.Pod](c, m, o.pod.Namespace, o.pod.Name)
+	if err != nil {
+		return err
+	}
+	if pod.Status.Phase != corev1.PodRunning {
+		return fmt.Errorf("unable to forward port because pod is not running. Current status=%v", pod.Status.Phase)
+	}
+	if s.Net == nil {
+		return errors.New("unable to listen: this machine has no network")
+	}
+	var lost kernel.WaitQueue
+	failed := false
+	handle := func(p forwardedPort) network.Handler {
+		return func(_ *kernel.Proc, r *network.Request) *network.Response {
+			s.Printf("Handling connection for %d\n", p.local)
+			resp, err := s.forward(pod, p, r)
+			if err != nil {
+				s.Errorf("E%s portforward.go:424] \"Unhandled Error\" err=%q\n", s.Now().Format("0102 15:04:05.000000   12345"),
+					fmt.Sprintf("an error occurred forwarding %d -> %d: error forwarding port %d to pod %s, uid : %v", p.local, p.remote, p.remote, pod.UID, err))
+				failed = true
+				lost.Wake()
+				return nil
+			}
+			return resp
+		}
+	}
+	bound := 0
+	for n := range o.ports {
+		p := &o.ports[n]
+		shown := p.local
+		local := !slices.Contains(o.addresses, "0.0.0.0") && !slices.Contains(o.addresses, "::")
+		var handler network.Handler
+		l, err := s.Net.Listen(p.local, local, func(proc *kernel.Proc, r *network.Request) *network.Response { return handler(proc, r) })
+		if err != nil {
+			s.Printf("Unable to listen on port %d: Listeners failed to create with the following errors: [unable to create listener: Error listen tcp4 127.0.0.1:%d: %v unable to create listener: Error listen tcp6 [::1]:%d: %v]\n", shown, shown, err, shown, err)
+			continue
+		}
+		defer l.Close()
+		p.local = l.Port
+		handler = handle(*p)
+		bound++
+		for _, a := range o.addresses {
+			switch a {
+			case "localhost":
+				s.Printf("Forwarding from 127.0.0.1:%d -> %d\n", p.local, p.remote)
+				s.Printf("Forwarding from [::1]:%d -> %d\n", p.local, p.remote)
+			default:
+				if strings.Contains(a, ":") {
+					a = "[" + a + "]"
+				}
+				s.Printf("Forwarding from %s:%d -> %d\n", a, p.local, p.remote)
+			}
+		}
+	}
+	if bound == 0 {
+		var list []string
+		for _, p := range o.ports {
+			list = append(list, fmt.Sprintf("{%d %d}", p.local, p.remote))
+		}
+		return fmt.Errorf("unable to listen on any of the requested ports: [%s]", strings.Join(list, " "))
+	}
+	for !failed {
+		if err := s.Proc.Wait(&lost); err != nil {
+			return err
+		}
+	}
+	return errors.New("lost connection to pod")
+}
+
+// forward sends one HTTP message to a pod's port and reads the answer.
+func (s *Session) forward(pod *corev1.Pod, p forwardedPort, r *network.Request) (*network.Response, error) {
+	resp, err := s.connect("POST", pod, "portforward", url.Values{"ports": {strconv.Itoa(p.remote)}})
+	if err != nil {
+		return nil, err
+	}
+	if resp.Stream == nil {
+		return nil, errors.New("the server did not open a stream")
+	}
+	defer resp.Stream.Close()
+	var out, trouble bytes.Buffer
+	err = resp.Stream.Run(rest.StreamOptions{Stdin: bytes.NewReader(httpRequest(r)), Stdout: &out, Stderr: &trouble})
+	if err != nil {
+		return nil, err
+	}
+	if trouble.Len() > 0 {
+		return nil, errors.New(strings.TrimSpace(trouble.String()))
+	}
+	return httpResponse(out.Bytes())
+}
+
+// httpRequest is the message as bytes on the wire.
+func httpRequest(r *network.Request) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.Path, r.Host)
+	for _, name := range r.Header.Names() {
+		switch strings.ToLower(name) {
+		case "host", "content-length", "connection":
+			continue
+		}
+		for _, v := range r.Header[name] {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, v)
+		}
+	}
+	if len(r.Body) > 0 {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(r.Body))
+	}
+	b.WriteString("Connection: close\r\n\r\n")
+	b.Write(r.Body)
+	return b.Bytes()
+}
+
+// httpResponse reads a message from the wire; nothing at all is a connection that was reset.
+func httpResponse(data []byte) (*network.Response, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	head, body, ok := bytes.Cut(data, []byte("\r\n\r\n"))
+	if !ok {
+		if head, body, ok = bytes.Cut(data, []byte("\n\n")); !ok {
+			return nil, errors.New("malformed HTTP response")
+		}
+	}
+	lines := strings.Split(strings.ReplaceAll(string(head), "\r\n", "\n"), "\n")
+	parts := strings.SplitN(lines[0], " ", 3)
+	if len(parts) < 2 || !strings.HasPrefix(parts[0], "HTTP/") {
+		return nil, errors.New("malformed HTTP response")
+	}
+	status, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return nil, errors.New("malformed HTTP status code")
+	}
+	resp := &network.Response{Status: status, Header: network.Header{}}
+	for _, l := range lines[1:] {
+		name, value, _ := strings.Cut(l, ":")
+		resp.Header[name] = append(resp.Header[name], strings.TrimSpace(value))
+	}
+	if strings.EqualFold(resp.Header.Get("Transfer-Encoding"), "chunked") {
+		if body, err = unchunk(body); err != nil {
+			return nil, err
+		}
+		delete(resp.Header, "Transfer-Encoding")
+	}
+	if n, err := strconv.Atoi(resp.Header.Get("Content-Length")); err == nil && n >= 0 && n < len(body) {
+		body = body[:n]
+	}
+	resp.Body = body
+	return resp, nil
+}
+
+func unchunk(data []byte) ([]byte, error) {
+	var out []byte
+	for {
+		line, rest, ok := bytes.Cut(data, []byte("\r\n"))
+		if !ok {
+			return out, io.ErrUnexpectedEOF
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(strings.Split(string(line), ";")[0]), 16, 31)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return out, nil
+		}
+		if uint64(len(rest)) < n+2 {
+			return append(out, rest...), nil
+		}
+		out = append(out, rest[:n]...)
+		data = rest[n+2:]
+	}
+}

@@ -1,0 +1,781 @@
+// kubectl set: image, env, resources, selector, serviceaccount and subject.
+
+package kubectl
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/kubonsai/kubonsai/sim/api/validation"
+
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/kubectl/smerge"
+	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
+)
+
+func setCommand() *Command {
+	return &Command{
+		Use: "set SUBCOMMAND", Short: "Set specific features on objects",
+		Long: "Change a part of objects that are there already.",
+		Sub: []*Command{
+			{Use: "env RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N", Short: "Update environment variables on a pod template",
+				Long:     "Set environment variables (KEY=value), remove them (KEY-), import them from a config map or secret (--from), or list them (--list).",
+				Examples: "kubectl set env deployment/web COLOUR=green\nkubectl set env deployment/web COLOUR-\nkubectl set env --from=configmap/settings deployment/web",
+				New:      func() Verb { return &setEnv{} }},
+			{Use: "image (-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N", Short: "Update the image of a pod template",
+				Examples: "kubectl set image deployment/web nginx=nginx:1.27\nkubectl set image deployments,rc nginx=nginx:1.27 --all", New: func() Verb { return &setImage{} }},
+			{Use: "resources (-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS]", Short: "Update resource requests/limits on objects with pod templates",
+				Examples: "kubectl set resources deployment web --limits=cpu=200m,memory=512Mi --requests=cpu=100m", New: func() Verb { return &setResources{} }},
+			{Use: "selector (-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]", Short: "Set the selector on a resource",
+				Examples: "kubectl set selector service web app=web", New: func() Verb { return &setSelector{} }},
+			{Use: "serviceaccount (-f FILENAME | TYPE NAME) SERVICE_ACCOUNT", Aliases: []string{"sa"}, Short: "Update the service account of a resource",
+				Examples: "kubectl set serviceaccount deployment web reader", New: func() Verb { return &setServiceAccount{} }},
+			{Use: "subject (-f FILENAME | TYPE NAME) [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
+				Short: "Update the user, group, or service account in a role binding or cluster role binding", New: func() Verb { return &setSubject{} }},
+		},
+	}
+}
+
+// setter is what the subcommands share.
+type setter struct {
+	out        outputFlags
+	record     recordFlag
+	files      FilenameOptions
+	selector   string
+	all, local bool
+	dryRunText string
+	manager    string
+	dryRun     DryRun
+	resources  []string
+	infos      []*Info
+}
+
+func (o *setter) Flags(f *pflag.FlagSet) {
+	o.out.flags(f)
+	o.record.flags(f)
+	o.files.flags(f, "that names the objects")
+	f.BoolVar(&o.all, "all", false, "Select all objects of the types, in the namespace")
+	f.BoolVar(&o.local, "local", false, "Change the content of files only, without a server")
+	dryRunFlag(f, &o.dryRunText)
+	fieldManagerFlag(f, &o.manager, "kubectl-set")
+	selectorFlag(f, &o.selector)
+}
+
+func (o *setter) complete(s *Session) (err error) {
+	if o.dryRun, err = s.dryRun(o.dryRunText); err != nil {
+		return err
+	}
+	return o.out.check(s)
+}
+
+var errLocalServer = errors.New("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
+
+func (o *setter) find(s *Session, args []string) ([]*Info, error) {
+	b, err := s.objects(o.files, args)
+	if err != nil {
+		return nil, err
+	}
+	b.Local = o.local
+	if !o.local {
+		b.Selector, b.TypeOnlyMeansAll, b.Latest = o.selector, o.all, true
+	}
+	return b.Do().Infos()
+}
+
+func (o *setter) Validate() error { return nil }
+
+// change edits each object's copy and sends the difference; what names it in
+// the error of a failure.
+func (o *setter) change(s *Session, infos []*Info, operation, what string, edit func(obj tree.Map) error) error {
+	var errs []error
+	for _, i := range infos {
+		obj := tree.Copy(i.Object)
+		if err := edit(obj); err != nil {
+			if list, ok := err.(Aggregate); ok {
+				errs = append(errs, list...)
+			} else {
+				errs = append(errs, fmt.Errorf("error: %s %v\n", i.ObjectName(), err))
+				continue
+			}
+		}
+		patch := smerge.TwoWay(i.Object, obj, schemaOf(obj))
+		if len(patch) == 0 {
+			continue
+		}
+		if o.record.record {
+			o.record.note(s, obj)
+			patch = smerge.TwoWay(i.Object, obj, schemaOf(obj))
+		}
+		if !o.local && o.dryRun != DryRunClient {
+			answer, err := i.patch(writer{DryRun: o.dryRun, Manager: o.manager}, StrategicMergePatch, patch)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("failed to patch %s %v", what, err))
+				continue
+			}
+			obj = answer
+		}
+		if err := o.out.print(s, operation, o.dryRunShown(), obj); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return NewAggregate(errs)
+}
+
+func (o *setter) dryRunShown() DryRun { return o.dryRun }
+
+// podSpec is the pod spec of an object that has one; it may be changed.
+func podSpecFor(obj tree.Map) (tree.Map, error) {
+	path := []string{"spec", "template", "spec"}
+	switch tree.Kind(obj) {
+	case "Pod":
+		path = []string{"spec"}
+	case "CronJob":
+		path = []string{"spec", "jobTemplate", "spec", "template", "spec"}
+	case "Deployment", "DaemonSet", "ReplicaSet", "StatefulSet", "ReplicationController", "Job":
+	default:
+		return nil, fmt.Errorf("the object is not a pod or does not have a pod template: *v1.%s", tree.Kind(obj))
+	}
+	spec := tree.Sub(obj, path...)
+	if spec == nil {
+		return nil, errors.New("the object has no pod template")
+	}
+	return spec, nil
+}
+
+type setImage struct {
+	setter
+	images map[string]string
+}
+
+func (o *setImage) Complete(s *Session, args []string) (err error) {
+	if err = o.complete(s); err != nil {
+		return err
+	}
+	var pairs []string
+	if o.resources, pairs, err = resourcesAndPairs(args, "image"); err != nil {
+		return err
+	}
+	if o.images, _, err = parsePairs(pairs, "image", false); err != nil {
+		return err
+	}
+	var errs []error
+	switch {
+	case o.all && o.selector != "":
+		errs = append(errs, errors.New("cannot set --all and --selector at the same time"))
+	case len(o.resources) == 0 && o.files.Empty():
+		errs = append(errs, errors.New("one or more resources must be specified as <resource> <name> or <resource>/<name>"))
+	}
+	if len(o.images) == 0 {
+		errs = append(errs, errors.New("at least one image update is required"))
+	} else if _, every := o.images["*"]; every && len(o.images) > 1 {
+		errs = append(errs, errors.New("all containers are already specified by *, but saw more than one container_name=container_image pairs"))
+	}
+	if o.local && o.dryRun == DryRunServer {
+		errs = append(errs, errLocalServer)
+	}
+	if len(errs) > 0 {
+		return NewAggregate(errs)
+	}
+	o.infos, err = o.find(s, o.resources)
+	return err
+}
+
+func (o *setImage) Run(s *Session) error {
+	return o.change(s, o.infos, "image updated", "image update to pod template:", func(obj tree.Map) error {
+		spec, err := podSpecFor(obj)
+		if err != nil {
+			return err
+		}
+		var errs []error
+		for _, name := range tree.Keys(o.images) {
+			found := false
+			for _, list := range []string{"initContainers", "containers"} {
+				for _, c := range tree.Maps(spec, list) {
+					if name == "*" || tree.String(c, "name") == name {
+						c["image"] = o.images[name]
+						found = true
+					}
+				}
+			}
+			if !found {
+				errs = append(errs, fmt.Errorf("error: unable to find container named %q", name))
+			}
+		}
+		return NewAggregate(errs)
+	})
+}
+
+type setEnv struct {
+	setter
+	containers    string
+	from, prefix  string
+	params, keys  []string
+	list, resolve bool
+	overwrite     bool
+	pairs         []string
+}
+
+func (o *setEnv) Flags(f *pflag.FlagSet) {
+	o.setter.Flags(f)
+	f.StringVarP(&o.containers, "containers", "c", "*", "Names of the containers to change; may hold wildcards")
+	f.StringVar(&o.from, "from", "", "Config map or secret to import from")
+	f.StringVar(&o.prefix, "prefix", "", "What to put before the variables' names")
+	f.StringArrayVarP(&o.params, "env", "e", nil, "KEY=value to set")
+	f.StringSliceVar(&o.keys, "keys", nil, "Keys to import; all if not given")
+	f.BoolVar(&o.list, "list", false, "Print the variables")
+	f.BoolVar(&o.resolve, "resolve", false, "Print the values of references to secrets and config maps")
+	f.BoolVar(&o.overwrite, "overwrite", true, "Change variables that are there already")
+}
+
+func (o *setEnv) Complete(s *Session, args []string) error {
+	if o.all && o.selector != "" {
+		return errors.New("cannot set --all and --selector at the same time")
+	}
+	inPairs := false
+	for _, a := range args {
+		isPair := strings.Contains(a, "=") && !strings.HasPrefix(a, "=") || strings.HasSuffix(a, "-") && a != "-" || a == "-"
+		switch {
+		case isPair:
+			inPairs = true
+			o.pairs = append(o.pairs, a)
+		case inPairs:
+			return fmt.Errorf("all resources must be specified before environment changes: %s", strings.Join(args, " "))
+		default:
+			o.resources = append(o.resources, a)
+		}
+	}
+	return o.complete(s)
+}
+
+func (o *setEnv) Validate() error {
+	switch {
+	case o.local && o.dryRun == DryRunServer:
+		return errLocalServer
+	case len(o.resources) == 0 && o.files.Empty():
+		return errors.New("one or more resources must be specified as <resource> <name> or <resource>/<name>")
+	case o.list && o.out.Output != "":
+		return errors.New("--list and --output may not be specified together")
+	case len(o.keys) > 0 && o.from == "":
+		return errors.New("when specifying --keys, a configmap or secret must be provided with --from")
+	}
+	return nil
+}
+
+// parse reads the pairs of the line and of stdin ("-").
+func (o *setEnv) parse(s *Session) (env []tree.Map, remove []string, err error) {
+	seen := map[string]bool{}
+	for _, p := range append(append([]string{}, o.params...), o.pairs...) {
+		key, value, ok := strings.Cut(p, "=")
+		switch {
+		case p == "-":
+			data, err := s.ReadStdin()
+			if err != nil {
+				return nil, nil, err
+			}
+			lines := bufio.NewScanner(bytes.NewReader(data))
+			for lines.Scan() {
+				line := strings.TrimSpace(lines.Text())
+				if line == "" || strings.HasPrefix(line, "#") {
+					continue
+				}
+				k, v, ok := strings.Cut(line, "=")
+				if !ok {
+					return nil, nil, fmt.Errorf("invalid environment variable: %v", line)
+				}
+				env = append(env, tree.Map{"name": strings.TrimPrefix(k, "export "), "value": v})
+			}
+		case ok && key != "":
+			if errs := validation.IsEnvVarName(key); len(errs) > 0 {
+				return nil, nil, fmt.Errorf("%q is not a valid key name: %s", key, strings.Join(errs, ";"))
+			}
+			seen[key] = true
+			env = append(env, tree.Map{"name": key, "value": value})
+		case strings.HasSuffix(p, "-"):
+			remove = append(remove, p[:len(p)-1])
+		default:
+			return nil, nil, fmt.Errorf("unknown environment variable specification: %v", p)
+		}
+	}
+	for _, r := range remove {
+		if seen[r] {
+			return nil, nil, fmt.Errorf("can not both modify and remove an environment variable in the same command")
+		}
+	}
+	return env, remove, nil
+}
+
+func (o *setEnv) Run(s *Session) error {
+	env, remove, err := o.parse(s)
+	if err != nil {
+		return err
+	}
+	if o.from != "" {
+		infos, err := o.find(s, []string{o.from})
+		if err != nil {
+			return err
+		}
+		for _, i := range infos {
+			ref := map[string]string{"Secret": "secretKeyRef", "ConfigMap": "configMapKeyRef"}[tree.Kind(i.Object)]
+			if ref == "" {
+				return errors.New("unsupported resource specified in --from")
+			}
+			for _, key := range tree.Keys(tree.Sub(i.Object, "data")) {
+				wanted := len(o.keys) == 0
+				for _, k := range o.keys {
+					wanted = wanted || k == key
+				}
+				if wanted {
+					env = append(env, tree.Map{"name": o.envName(s, key),
+						"valueFrom": tree.Map{ref: tree.Map{"name": tree.Name(i.Object), "key": key}}})
+				}
+			}
+		}
+	}
+	if o.prefix != "" {
+		for _, e := range env {
+			e["name"] = o.prefix + tree.String(e, "name")
+		}
+	}
+	infos, err := o.find(s, o.resources)
+	if err != nil {
+		return err
+	}
+	edit := func(obj tree.Map) error { return o.edit(s, obj, env, remove) }
+	if o.list {
+		for _, i := range infos {
+			if err := edit(tree.Copy(i.Object)); err != nil {
+				s.Errorf("%v\n", err)
+			}
+		}
+		return nil
+	}
+	err = o.change(s, infos, "env updated", "env update to pod template:", edit)
+	if err == nil && len(env) == 0 && len(o.pairs) == 0 && len(infos) > 0 {
+		return errors.New("at least one environment variable must be provided")
+	}
+	return err
+}
+
+func (o *setEnv) envName(s *Session, key string) string {
+	name := strings.ToUpper(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return '_'
+	}, key))
+	if name != key {
+		s.Warn(fmt.Sprintf("key %s transferred to %s", key, name))
+	}
+	return name
+}
+
+func (o *setEnv) edit(s *Session, obj tree.Map, env []tree.Map, remove []string) error {
+	spec, err := podSpecFor(obj)
+	if err != nil {
+		return err
+	}
+	matched := false
+	unresolved := false
+	for _, list := range []string{"containers", "initContainers"} {
+		for _, c := range tree.Maps(spec, list) {
+			if ok, _ := path.Match(o.containers, tree.String(c, "name")); !ok {
+				continue
+			}
+			matched = true
+			old := tree.Maps(c, "env")
+			if !o.overwrite {
+				for _, e := range old {
+					for _, n := range env {
+						if tree.String(e, "name") == tree.String(n, "name") {
+							return fmt.Errorf("'%s' already has a value (%s), and --overwrite is false", tree.String(e, "name"), tree.String(e, "value"))
+						}
+					}
+				}
+			}
+			updated := updateEnv(old, env, remove)
+			if len(updated) > 0 || len(old) > 0 {
+				c["env"] = updated
+				if len(updated) == 0 {
+					delete(c, "env")
+				}
+			}
+			if o.list {
+				unresolved = o.print(s, obj, c, updated) || unresolved
+			}
+		}
+	}
+	if !matched {
+		s.Warn(fmt.Sprintf("%s/%s does not have any containers matching %q", tree.Kind(obj), tree.Name(obj), o.containers))
+	}
+	if unresolved {
+		return errors.New("failed to retrieve valueFrom references")
+	}
+	return nil
+}
+
+// updateEnv replaces, adds and removes variables by name.
+func updateEnv(old, env []tree.Map, remove []string) []any {
+	covered := map[string]bool{}
+	for _, r := range remove {
+		covered[r] = true
+	}
+	var out []any
+	for _, e := range old {
+		name := tree.String(e, "name")
+		if covered[name] {
+			continue
+		}
+		for _, n := range env {
+			if tree.String(n, "name") == name {
+				covered[name] = true
+				e = n
+				break
+			}
+		}
+		out = append(out, tree.Copy(e))
+	}
+	for _, n := range env {
+		if name := tree.String(n, "name"); !covered[name] {
+			covered[name] = true
+			out = append(out, tree.Copy(n))
+		}
+	}
+	return out
+}
+
+// print lists a container's variables; it reports whether a reference could not be resolved.
+func (o *setEnv) print(s *Session, obj, c tree.Map, env []any) bool {
+	s.Printf("# %s %s, container %s\n", tree.Kind(obj), tree.Name(obj), tree.String(c, "name"))
+	failed := map[string][]string{}
+	for _, e := range env {
+		m, _ := e.(tree.Map)
+		name := tree.String(m, "name")
+		from := tree.Sub(m, "valueFrom")
+		if from == nil {
+			s.Printf("%s=%s\n", name, tree.String(m, "value"))
+			continue
+		}
+		text, value, err := o.reference(s, obj, from)
+		if o.resolve && err == nil {
+			s.Printf("%s=%s\n", name, value)
+			continue
+		}
+		s.Printf("# %s from %s\n", name, text)
+		if o.resolve {
+			failed[err.Error()] = append(failed[err.Error()], name)
+		}
+	}
+	var lines []string
+	for text, names := range failed {
+		sort.Strings(names)
+		lines = append(lines, fmt.Sprintf("error retrieving reference for %s: %v", strings.Join(names, ", "), text))
+	}
+	sort.Strings(lines)
+	for _, l := range lines {
+		s.Errorf("%s\n", l)
+	}
+	return len(lines) > 0
+}
+
+// reference words a valueFrom and looks its value up.
+func (o *setEnv) reference(s *Session, obj, from tree.Map) (text, value string, err error) {
+	for _, r := range []struct{ field, resource, what string }{{"configMapKeyRef", "configmaps", "configmap"}, {"secretKeyRef", "secrets", "secret"}} {
+		ref := tree.Sub(from, r.field)
+		if ref == nil {
+			continue
+		}
+		name, key := tree.String(ref, "name"), tree.String(ref, "key")
+		text = fmt.Sprintf("%s %s, key %s", map[string]string{"configmap": "configmap", "secret": "secret"}[r.what], name, key)
+		if !o.resolve {
+			return text, "", nil
+		}
+		c, m, err := s.resource(r.resource)
+		if err != nil {
+			return text, "", err
+		}
+		src, err := c.Get(m, tree.Namespace(obj), name, "")
+		if err != nil {
+			return text, "", err
+		}
+		if r.what == "secret" {
+			src = decodedSecret(src)
+		}
+		v, ok := tree.Sub(src, "data")[key].(string)
+		if !ok {
+			return text, "", fmt.Errorf("key %s not found in %s %s", key, r.what, name)
+		}
+		return text, v, nil
+	}
+	if f := tree.Sub(from, "fieldRef"); f != nil {
+		p := tree.String(f, "fieldPath")
+		return "field path " + p, fmt.Sprint(tree.Get(obj, strings.Split(p, ".")...)), nil
+	}
+	if f := tree.Sub(from, "resourceFieldRef"); f != nil {
+		return fmt.Sprintf("resource field %s", tree.String(f, "resource")), "", errors.New("not resolved")
+	}
+	return "invalid valueFrom", "", errors.New("invalid valueFrom")
+}
+
+type setResources struct {
+	setter
+	containers       string
+	limits, requests string
+}
+
+func (o *setResources) Flags(f *pflag.FlagSet) {
+	o.setter.Flags(f)
+	f.StringVarP(&o.containers, "containers", "c", "*", "Names of the containers to change; may hold wildcards")
+	f.StringVar(&o.limits, "limits", "", "Limits, such as cpu=200m,memory=512Mi")
+	f.StringVar(&o.requests, "requests", "", "Requests, such as cpu=100m,memory=256Mi")
+}
+
+func (o *setResources) Complete(s *Session, args []string) (err error) {
+	o.resources = args
+	if err = o.complete(s); err != nil {
+		return err
+	}
+	o.infos, err = o.find(s, args)
+	return err
+}
+
+func (o *setResources) Validate() error {
+	if o.local && o.dryRun == DryRunServer {
+		return errLocalServer
+	}
+	if o.all && o.selector != "" {
+		return errors.New("cannot set --all and --selector at the same time")
+	}
+	if o.limits == "" && o.requests == "" {
+		return errors.New("you must specify an update to requests or limits (in the form of --requests/--limits)")
+	}
+	for _, text := range []string{o.limits, o.requests} {
+		if _, err := resourceList(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *setResources) Run(s *Session) error {
+	return o.change(s, o.infos, "resource requirements updated", "resources update to pod template", func(obj tree.Map) error {
+		spec, err := podSpecFor(obj)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, list := range []string{"initContainers", "containers"} {
+			for _, c := range tree.Maps(spec, list) {
+				if ok, _ := path.Match(o.containers, tree.String(c, "name")); !ok {
+					continue
+				}
+				found = true
+				for kind, text := range map[string]string{"limits": o.limits, "requests": o.requests} {
+					quantities, err := resourceList(text)
+					if err != nil {
+						return err
+					}
+					for name, q := range quantities {
+						tree.Set(c, q.String(), "resources", kind, string(name))
+					}
+				}
+			}
+		}
+		if !found {
+			return Aggregate{fmt.Errorf("error: unable to find container named %s", o.containers)}
+		}
+		return nil
+	})
+}
+
+type setSelector struct {
+	setter
+	resourceVersion string
+	expression      string
+}
+
+func (o *setSelector) Flags(f *pflag.FlagSet) {
+	o.out.flags(f)
+	o.record.flags(f)
+	o.files.flags(f, "that names the objects")
+	f.BoolVar(&o.all, "all", true, "Select all objects of the types, in the namespace")
+	f.BoolVar(&o.local, "local", false, "Change the content of files only, without a server")
+	dryRunFlag(f, &o.dryRunText)
+	fieldManagerFlag(f, &o.manager, "kubectl-set")
+	f.StringVar(&o.resourceVersion, "resource-version", "", "Only change the object if it has this version")
+}
+
+func (o *setSelector) Complete(s *Session, args []string) error {
+	n := len(args)
+	if n > 0 && strings.ContainsAny(args[n-1], "=") {
+		o.expression, args = args[n-1], args[:n-1]
+	} else if n > 0 {
+		if _, err := metav1.ParseToLabelSelector(args[n-1]); err == nil && n > 1 && !strings.Contains(args[n-1], "/") {
+			o.expression, args = args[n-1], args[:n-1]
+		}
+	}
+	o.resources = args
+	return o.complete(s)
+}
+
+func (o *setSelector) Validate() error {
+	if o.expression == "" {
+		return errors.New("one selector is required")
+	}
+	return nil
+}
+
+func (o *setSelector) Run(s *Session) error {
+	selector, err := metav1.ParseToLabelSelector(o.expression)
+	if err != nil {
+		return err
+	}
+	infos, err := o.find(s, o.resources)
+	if err != nil {
+		return err
+	}
+	for _, i := range infos {
+		obj := tree.Copy(i.Object)
+		if o.resourceVersion != "" {
+			tree.Set(obj, o.resourceVersion, "metadata", "resourceVersion")
+		}
+		if tree.Kind(obj) != "Service" {
+			return errors.New("setting a selector is only supported for Services")
+		}
+		if len(selector.MatchExpressions) > 0 {
+			return fmt.Errorf("match expression %v not supported on this object", selector.MatchExpressions)
+		}
+		labels := tree.Map{}
+		for k, v := range selector.MatchLabels {
+			labels[k] = v
+		}
+		tree.Set(obj, labels, "spec", "selector")
+		o.record.note(s, obj)
+		if !o.local && o.dryRun != DryRunClient {
+			before := tree.Copy(i.Object)
+			if o.resourceVersion != "" {
+				tree.Delete(before, "metadata", "resourceVersion")
+			}
+			if obj, err = i.patch(writer{DryRun: o.dryRun, Manager: o.manager}, StrategicMergePatch, smerge.TwoWay(before, obj, schemaOf(obj))); err != nil {
+				return err
+			}
+		}
+		if err := o.out.print(s, "selector updated", o.dryRun, obj); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type setServiceAccount struct {
+	setter
+	account string
+}
+
+func (o *setServiceAccount) Complete(s *Session, args []string) (err error) {
+	if err = o.complete(s); err != nil {
+		return err
+	}
+	if o.local && o.dryRun == DryRunServer {
+		return errLocalServer
+	}
+	if len(args) == 0 {
+		return errors.New("serviceaccount is required")
+	}
+	o.account, o.resources = args[len(args)-1], args[:len(args)-1]
+	o.infos, err = o.find(s, o.resources)
+	return err
+}
+
+func (o *setServiceAccount) Run(s *Session) error {
+	return o.change(s, o.infos, "serviceaccount updated", "ServiceAccountName", func(obj tree.Map) error {
+		spec, err := podSpecFor(obj)
+		if err == nil {
+			spec["serviceAccountName"] = o.account
+		}
+		return err
+	})
+}
+
+type setSubject struct {
+	setter
+	bindingFlags
+}
+
+func (o *setSubject) Flags(f *pflag.FlagSet) {
+	o.setter.Flags(f)
+	f.StringArrayVar(&o.users, "user", nil, "User to add; may be repeated")
+	f.StringArrayVar(&o.groups, "group", nil, "Group to add; may be repeated")
+	f.StringArrayVar(&o.accounts, "serviceaccount", nil, "Service account to add, <namespace>:<name>; may be repeated")
+}
+
+func (o *setSubject) Complete(s *Session, args []string) (err error) {
+	if err = o.complete(s); err != nil {
+		return err
+	}
+	o.infos, err = o.find(s, args)
+	return err
+}
+
+func (o *setSubject) Validate() error {
+	switch {
+	case o.local && o.dryRun == DryRunServer:
+		return errLocalServer
+	case o.all && o.selector != "":
+		return errors.New("cannot set --all and --selector at the same time")
+	case len(o.users)+len(o.groups)+len(o.accounts) == 0:
+		return errors.New("you must specify at least one value of user, group or serviceaccount")
+	}
+	_, err := o.subjects()
+	return err
+}
+
+func (o *setSubject) Run(s *Session) error {
+	return o.change(s, o.infos, "subjects updated", "subjects to rolebinding:", func(obj tree.Map) error {
+		if k := tree.Kind(obj); k != "RoleBinding" && k != "ClusterRoleBinding" {
+			return errors.New("setting subjects is only supported for RoleBinding/ClusterRoleBinding")
+		}
+		subjects, err := o.subjects()
+		if err != nil {
+			return err
+		}
+		list := tree.Slice(obj, "subjects")
+		for _, sub := range subjects {
+			m := tree.Map{"kind": sub.Kind, "name": sub.Name}
+			if sub.APIGroup != "" {
+				m["apiGroup"] = sub.APIGroup
+			}
+			if sub.Namespace != "" {
+				m["namespace"] = sub.Namespace
+			}
+			known := false
+			for _, have := range list {
+				known = known || smerge.Equal(have, m)
+			}
+			if !known {
+				list = append(list, m)
+			}
+		}
+		obj["subjects"] = list
+		return nil
+	})
+}
+
+// decodedSecret is a secret whose data can be read.
+func decodedSecret(secret tree.Map) tree.Map {
+	out := tree.Copy(secret)
+	for k, v := range tree.Sub(out, "data") {
+		if text, ok := v.(string); ok {
+			if plain, err := base64.StdEncoding.DecodeString(text); err == nil {
+				out["data"].(tree.Map)[k] = string(plain)
+			}
+		}
+	}
+	return out
+}

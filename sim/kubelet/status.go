@@ -1,0 +1,353 @@
+// The status of a pod, computed from its containers: what the API shows.
+
+package kubelet
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/client"
+	"github.com/kubonsai/kubonsai/sim/container"
+)
+
+func (k *Kubelet) writeStatus(p *pod) {
+	obj, ok := k.pods.ByKey(p.key)
+	if !ok || obj.UID != p.uid || p.removed {
+		return
+	}
+	p.obj = obj
+	st := k.computeStatus(p)
+	p.status = st
+	k.dirty[string(p.uid)] = true
+	if reflect.DeepEqual(*st, obj.Status) {
+		return
+	}
+	c := *obj
+	c.Status = *st
+	upd, err := client.UpdateStatus(k.Client, &c)
+	if err == nil && upd != nil {
+		p.obj = upd
+	}
+}
+
+func terminated(c *container.Container) *corev1.ContainerStateTerminated {
+	return &corev1.ContainerStateTerminated{ExitCode: int32(c.ExitCode), Reason: c.Reason, Message: c.Message,
+		StartedAt: metav1.NewTime(c.Started), FinishedAt: metav1.NewTime(c.Finished), ContainerID: "containerd://" + c.ID}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// ctrStatus is the status of one container.
+func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
+	s := corev1.ContainerStatus{Name: c.spec.Name, Image: c.spec.Image, Started: ptr(false)}
+	for i := range c.spec.VolumeMounts {
+		m := &c.spec.VolumeMounts[i]
+		v := corev1.VolumeMountStatus{Name: m.Name, MountPath: m.MountPath, ReadOnly: m.ReadOnly}
+		if m.ReadOnly {
+			v.RecursiveReadOnly = ptr(corev1.RecursiveReadOnlyMode("Disabled"))
+		}
+		s.VolumeMounts = append(s.VolumeMounts, v)
+	}
+	cur := c.cur
+	if cur == nil {
+		reason := "ContainerCreating"
+		if len(p.obj.Spec.InitContainers) > 0 && c.kind != ephemeralCtr {
+			reason = "PodInitializing"
+		}
+		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: reason}
+		if c.reason != "" && !p.finished && !p.terminating {
+			s.State.Waiting = &corev1.ContainerStateWaiting{Reason: c.reason, Message: c.message}
+		}
+		if p.finished && p.terminating && (c.kind != appCtr || p.initDone || len(p.obj.Spec.InitContainers) == 0) && p.admitted && (c.kind == appCtr || c.kind == ephemeralCtr) {
+			s.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown",
+				Message: "The container could not be located when the pod was terminated"}}
+		}
+		if c.prev != nil {
+			s.LastTerminationState.Terminated = c.prev
+		}
+		return s
+	}
+	s.Image, s.ImageID, s.ContainerID = cur.Image.Name, cur.Image.ID(), "containerd://"+cur.ID
+	s.RestartCount = int32(cur.Attempt)
+	s.Resources = &corev1.ResourceRequirements{}
+	if r := c.spec.Resources; len(r.Requests) > 0 || len(r.Limits) > 0 {
+		s.Resources = &corev1.ResourceRequirements{Requests: r.Requests, Limits: r.Limits}
+		s.AllocatedResources = r.Requests
+	}
+	gid := int64(cur.GID)
+	groups := []int64{gid}
+	if sc := p.obj.Spec.SecurityContext; sc != nil {
+		if sc.FSGroup != nil && !slices.Contains(groups, *sc.FSGroup) {
+			groups = append(groups, *sc.FSGroup)
+		}
+		for _, g := range sc.SupplementalGroups {
+			if !slices.Contains(groups, g) {
+				groups = append(groups, g)
+			}
+		}
+	}
+	s.User = &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: int64(cur.UID), GID: gid, SupplementalGroups: groups}}
+	if c.prev != nil {
+		s.LastTerminationState.Terminated = c.prev
+	}
+	switch cur.State {
+	case container.Created:
+		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
+		if len(p.obj.Spec.InitContainers) > 0 {
+			s.State.Waiting.Reason = "PodInitializing"
+		}
+	case container.Running:
+		s.State.Running = &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(cur.Started)}
+		s.Ready, s.Started = c.ready, ptr(c.started)
+	case container.Exited:
+		s.State.Terminated = terminated(cur)
+		if c.reason != "" && !p.terminating && !p.finished && !p.ending {
+			s.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: c.reason, Message: c.message}}
+			s.LastTerminationState.Terminated = terminated(cur)
+		}
+		if c.kind == initCtr {
+			s.Ready = cur.ExitCode == 0
+		}
+	}
+	return s
+}
+
+// computeStatus is the pod's status now.
+func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
+	o, old := p.obj, &p.obj.Status
+	now := metav1.NewTime(k.Clock.Now())
+	st := &corev1.PodStatus{ObservedGeneration: o.Generation, QOSClass: old.QOSClass, NominatedNodeName: old.NominatedNodeName,
+		ResourceClaimStatuses: old.ResourceClaimStatuses, ExtendedResourceClaimStatus: old.ExtendedResourceClaimStatus,
+		HostIP: p.node.addr.String(), HostIPs: []corev1.HostIP{{IP: p.node.addr.String()}}, StartTime: old.StartTime,
+		Reason: p.failReason, Message: p.failMessage}
+	if st.StartTime == nil {
+		st.StartTime = &now
+	}
+	if p.failReason != "" && !p.admitted { // rejected: nothing of it was ever there
+		st.Phase, st.HostIP, st.HostIPs = "Failed", "", nil
+		st.Conditions = old.Conditions
+		return st
+	}
+	st.Resources = &corev1.ResourceRequirements{}
+	if p.showIP && p.ip.IsValid() {
+		st.PodIP = p.ip.String()
+		st.PodIPs = []corev1.PodIP{{IP: st.PodIP}}
+	}
+	for _, c := range p.all() {
+		s := k.ctrStatus(p, c)
+		switch c.kind {
+		case initCtr, sidecarCtr:
+			st.InitContainerStatuses = append(st.InitContainerStatuses, s)
+		case ephemeralCtr:
+			s.Started, s.Ready = nil, false
+			st.EphemeralContainerStatuses = append(st.EphemeralContainerStatuses, s)
+		default:
+			st.ContainerStatuses = append(st.ContainerStatuses, s)
+		}
+	}
+	slices.SortStableFunc(st.ContainerStatuses, func(a, b corev1.ContainerStatus) int { return strings.Compare(a.Name, b.Name) })
+	phase := PodPhase(&o.Spec, st, p.finished)
+	if p.failReason != "" && (p.finished || p.ending) {
+		phase = "Failed"
+	}
+	shown := phase
+	if p.terminating && p.noneStarted() && p.failReason == "" {
+		shown = "Pending" // what the last real look at it found
+	}
+	st.Conditions = Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now)
+	// The phase does not become final before everything has ended for sure.
+	if (phase == "Succeeded" || phase == "Failed") && !p.finished {
+		phase = old.Phase
+		if phase == "" {
+			phase = "Pending"
+		}
+		if anyStarted(st) && phase == "Pending" {
+			phase = "Running"
+		}
+	}
+	st.Phase = phase
+	if p.failReason != "" && phase != "Failed" {
+		st.Reason, st.Message = "", ""
+	}
+	return st
+}
+
+func anyStarted(st *corev1.PodStatus) bool {
+	return slices.ContainsFunc(st.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.ContainerID != "" })
+}
+
+// PodPhase is the phase that the container statuses amount to. final says that
+// nothing will run any more.
+func PodPhase(spec *corev1.PodSpec, st *corev1.PodStatus, final bool) corev1.PodPhase {
+	pendingInit, failedInit := 0, 0
+	for i := range spec.InitContainers {
+		c := &spec.InitContainers[i]
+		sidecar := c.RestartPolicy != nil && *c.RestartPolicy == "Always"
+		s := statusOf(st.InitContainerStatuses, c.Name)
+		switch {
+		case s == nil:
+			pendingInit++
+		case sidecar:
+			if (s.Started == nil || !*s.Started) && s.State.Terminated == nil {
+				pendingInit++
+			}
+		case s.State.Terminated != nil:
+			if s.State.Terminated.ExitCode != 0 {
+				failedInit++
+			}
+		case s.LastTerminationState.Terminated != nil && s.State.Running == nil:
+			if s.LastTerminationState.Terminated.ExitCode != 0 {
+				failedInit++
+			}
+		default:
+			pendingInit++
+		}
+	}
+	waiting, running, stopped, succeeded := 0, 0, 0, 0
+	for i := range spec.Containers {
+		s := statusOf(st.ContainerStatuses, spec.Containers[i].Name)
+		switch {
+		case s == nil:
+			waiting++
+		case s.State.Running != nil:
+			running++
+		case s.State.Terminated != nil:
+			stopped++
+			if s.State.Terminated.ExitCode == 0 {
+				succeeded++
+			}
+		case s.LastTerminationState.Terminated != nil:
+			stopped++
+		default:
+			waiting++
+		}
+	}
+	if failedInit > 0 && (spec.RestartPolicy == "Never" || final) {
+		return "Failed"
+	}
+	started := running+stopped > 0
+	switch {
+	case pendingInit > 0 && !started, failedInit > 0 && !started:
+		if final {
+			return "Failed"
+		}
+		return "Pending"
+	case waiting > 0:
+		if final {
+			return "Failed"
+		}
+		return "Pending"
+	case running > 0:
+		return "Running"
+	case stopped > 0:
+		switch {
+		case final && stopped == succeeded:
+			return "Succeeded"
+		case final:
+			return "Failed"
+		case spec.RestartPolicy == "Always":
+			return "Running"
+		case stopped == succeeded:
+			return "Succeeded"
+		case spec.RestartPolicy == "Never":
+			return "Failed"
+		}
+		return "Running"
+	}
+	return "Pending"
+}
+
+func statusOf(list []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
+	for i := range list {
+		if list[i].Name == name {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// Conditions are the pod's conditions in the kubelet's order, after those that
+// others have set. now is what changes get as their time.
+func Conditions(o *corev1.Pod, st *corev1.PodStatus, phase corev1.PodPhase, sandbox bool, now metav1.Time) []corev1.PodCondition {
+	own := []corev1.PodConditionType{"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"}
+	var out []corev1.PodCondition
+	for _, c := range o.Status.Conditions {
+		if !slices.Contains(own, c.Type) {
+			out = append(out, c)
+		}
+	}
+	set := func(t corev1.PodConditionType, ok bool, reason, message string) {
+		c := corev1.PodCondition{Type: t, ObservedGeneration: o.Generation, Status: "False", Reason: reason, Message: message, LastTransitionTime: now}
+		if ok {
+			c.Status = "True"
+		}
+		for _, old := range o.Status.Conditions {
+			if old.Type == t && old.Status == c.Status {
+				c.LastTransitionTime = old.LastTransitionTime
+			}
+		}
+		out = append(out, c)
+	}
+	var incomplete, unready []string
+	for i := range o.Spec.InitContainers {
+		c := &o.Spec.InitContainers[i]
+		s := statusOf(st.InitContainerStatuses, c.Name)
+		if c.RestartPolicy != nil && *c.RestartPolicy == "Always" {
+			if s == nil || s.Started == nil || !*s.Started {
+				incomplete = append(incomplete, c.Name)
+			}
+			if s == nil || !s.Ready {
+				unready = append(unready, c.Name)
+			}
+		} else if s == nil || !s.Ready {
+			incomplete = append(incomplete, c.Name)
+		}
+	}
+	for i := range o.Spec.Containers {
+		n := o.Spec.Containers[i].Name
+		if s := statusOf(st.ContainerStatuses, n); s == nil || !s.Ready {
+			unready = append(unready, n)
+		}
+	}
+	set("PodReadyToStartContainers", sandbox, "", "")
+	switch {
+	case phase == "Succeeded":
+		set("Initialized", true, "PodCompleted", "")
+	case len(incomplete) > 0 && !anyStarted(st):
+		set("Initialized", false, "ContainersNotInitialized", "containers with incomplete status: "+bracket(incomplete))
+	default:
+		set("Initialized", true, "", "")
+	}
+	ok, reason, message := true, "", ""
+	switch {
+	case phase == "Succeeded":
+		ok, reason = false, "PodCompleted"
+	case phase == "Failed" && len(incomplete) == 0:
+		ok, reason = false, "PodFailed"
+	case len(unready) > 0:
+		ok, reason, message = false, "ContainersNotReady", "containers with unready status: "+bracket(unready)
+	}
+	readyOK, readyReason, readyMessage := ok, reason, message
+	if ok {
+		var lacking []string
+		for _, g := range o.Spec.ReadinessGates {
+			i := slices.IndexFunc(o.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == g.ConditionType })
+			switch {
+			case i < 0:
+				lacking = append(lacking, "corresponding condition of pod readiness gate \""+string(g.ConditionType)+"\" does not exist.")
+			case o.Status.Conditions[i].Status != "True":
+				lacking = append(lacking, "the status of pod readiness gate \""+string(g.ConditionType)+"\" is not \"True\", but "+string(o.Status.Conditions[i].Status))
+			}
+		}
+		if len(lacking) > 0 {
+			readyOK, readyReason, readyMessage = false, "ReadinessGatesNotReady", strings.Join(lacking, ", ")
+		}
+	}
+	set("Ready", readyOK, readyReason, readyMessage)
+	set("ContainersReady", ok, reason, message)
+	set("PodScheduled", true, "", "")
+	return out
+}

@@ -1,0 +1,265 @@
+// Package fake is a cluster that is none: just enough of one, on the real
+// kernel and clock, to test the host, the page and the storages without the
+// simulation. Its shell knows a dozen words, one command a line.
+package fake
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/clock"
+	"github.com/kubonsai/kubonsai/sim/kernel"
+	"github.com/kubonsai/kubonsai/sim/rest"
+	"github.com/kubonsai/kubonsai/sim/store"
+	"github.com/kubonsai/kubonsai/sim/vfs"
+	"github.com/kubonsai/kubonsai/wasm/bridge"
+)
+
+// Cluster is the fake.
+type Cluster struct {
+	clock   *clock.Clock
+	kernel  *kernel.Kernel
+	files   *vfs.FS
+	backend store.Backend
+	watches []*watch
+	Flushes int
+	FailNow error // what Flush returns
+}
+
+// Open makes a fake cluster on a backend, or restores the one it holds.
+func Open(backend store.Backend, o bridge.OpenOptions) (*Cluster, bool, error) {
+	start := o.Start
+	if start.IsZero() {
+		start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	records, err := backend.Load()
+	if err != nil {
+		return nil, false, err
+	}
+	if len(o.Snapshot) > 0 {
+		records = []store.Record{{Key: "state", Value: o.Snapshot}}
+	}
+	var state struct {
+		Now   time.Time
+		Files *vfs.FS
+	}
+	restored := false
+	for _, r := range records {
+		if r.Key == "state" {
+			state.Files = vfs.New(time.Now)
+			if err := json.Unmarshal(r.Value, &state); err != nil {
+				return nil, false, fmt.Errorf("the snapshot is not one of a cluster: %w", err)
+			}
+			start, restored = state.Now, true
+		}
+	}
+	c := &Cluster{clock: clock.New(start), backend: backend}
+	c.files = vfs.New(c.clock.Now)
+	if restored {
+		raw, _ := json.Marshal(state.Files)
+		if err := json.Unmarshal(raw, c.files); err != nil {
+			return nil, false, err
+		}
+	}
+	if err := c.files.MkdirAll(bridge.Home, 0o755); err != nil {
+		return nil, false, err
+	}
+	c.kernel = kernel.New(c.clock)
+	return c, restored, nil
+}
+
+// Now implements bridge.Cluster.
+func (c *Cluster) Now() time.Time { return c.clock.Now() }
+
+// Turn implements bridge.Cluster.
+func (c *Cluster) Turn(limit time.Time, steps int) bool {
+	for range steps {
+		if !c.kernel.Step() && !c.clock.Step(limit) {
+			c.clock.SetNow(limit)
+			return false
+		}
+	}
+	return true
+}
+
+// NextDue implements bridge.Cluster.
+func (c *Cluster) NextDue() (time.Time, bool) { return c.clock.Next() }
+
+// Snapshot implements bridge.Cluster.
+func (c *Cluster) Snapshot() ([]byte, error) {
+	return json.Marshal(map[string]any{"Now": c.clock.Now(), "Files": c.files})
+}
+
+// Flush implements bridge.Cluster.
+func (c *Cluster) Flush() error {
+	if c.FailNow != nil {
+		return c.FailNow
+	}
+	c.Flushes++
+	data, err := c.Snapshot()
+	if err != nil {
+		return err
+	}
+	return c.backend.Append([]store.Record{{Key: "state", Value: data}})
+}
+
+// Close implements bridge.Cluster.
+func (c *Cluster) Close() error { return c.backend.Close() }
+
+// Files implements bridge.Cluster.
+func (c *Cluster) Files() *vfs.FS { return c.files }
+
+// Dir implements bridge.Cluster.
+func (c *Cluster) Dir(string) string { return bridge.Home }
+
+// Handler implements bridge.Cluster: nodes can be read and watched.
+func (c *Cluster) Handler() rest.Handler {
+	return rest.HandlerFunc(func(r *rest.Request) *rest.Response {
+		node := map[string]any{"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": "fake-worker", "uid": "1"}}
+		switch {
+		case r.Path == "/api/v1/nodes" && r.Query.Get("watch") != "":
+			w := &watch{queue: []rest.Event{{Type: rest.Added, Object: node}}}
+			c.watches = append(c.watches, w)
+			return &rest.Response{Code: 200, Watch: w}
+		case r.Path == "/api/v1/nodes":
+			return &rest.Response{Code: 200, Object: map[string]any{"kind": "NodeList", "items": []any{node}}}
+		}
+		return &rest.Response{Code: 404, Object: &metav1.Status{Message: "the server could not find the requested resource", Code: 404}}
+	})
+}
+
+type watch struct {
+	queue  []rest.Event
+	notify func()
+	ended  bool
+}
+
+func (w *watch) Next() (rest.Event, bool) {
+	if len(w.queue) == 0 {
+		return rest.Event{}, false
+	}
+	e := w.queue[0]
+	w.queue = w.queue[1:]
+	return e, true
+}
+func (w *watch) Done() bool       { return w.ended && len(w.queue) == 0 }
+func (w *watch) Notify(fn func()) { w.notify = fn }
+func (w *watch) Stop()            { w.ended = true }
+
+type run struct {
+	c     *Cluster
+	proc  *kernel.Proc
+	stdin *kernel.Pipe
+	opt   bridge.RunOptions
+	sent  int
+	ready kernel.WaitQueue
+}
+
+func (r *run) Interrupt()      { r.proc.Signal(kernel.SIGINT) }
+func (r *run) Kill()           { r.proc.Signal(kernel.SIGKILL) }
+func (r *run) Write(b []byte)  { _, _ = r.stdin.Write(b) }
+func (r *run) CloseInput()     { r.stdin.CloseWrite() }
+func (r *run) Resize(int, int) {}
+func (r *run) Ack(n int)       { r.sent -= n; r.ready.Wake() }
+
+func (r *run) print(stream int, text string) {
+	for r.opt.Window > 0 && r.sent > r.opt.Window {
+		if r.proc.Wait(&r.ready) != nil {
+			return
+		}
+	}
+	r.sent += len(text)
+	r.opt.OnOutput(stream, []byte(text))
+}
+
+// Start implements bridge.Cluster.
+func (c *Cluster) Start(_, script string, opt bridge.RunOptions) bridge.Run {
+	r := &run{c: c, opt: opt, stdin: c.kernel.NewPipe(0)}
+	code := 0
+	r.proc = c.kernel.Spawn(nil, "fake", func(p *kernel.Proc) int {
+		for line := range strings.SplitSeq(script, "\n") {
+			if code = r.command(p, strings.TrimSpace(line)); code != 0 {
+				return code
+			}
+		}
+		return 0
+	})
+	r.proc.AtExit(func() {
+		code, _ := r.proc.Done()
+		opt.OnExit(code)
+	})
+	return r
+}
+
+func (r *run) command(p *kernel.Proc, line string) int {
+	word, rest, _ := strings.Cut(line, " ")
+	switch word {
+	case "":
+	case "#":
+	case "echo":
+		r.print(1, rest+"\n")
+	case "warn":
+		r.print(2, rest+"\n")
+	case "sleep":
+		s, _ := strconv.ParseFloat(rest, 64)
+		if p.Sleep(time.Duration(s*float64(time.Second))) != nil {
+			return 130
+		}
+	case "while": // while true; do :; done
+		for {
+			p.Tick()
+		}
+	case "yes":
+		for {
+			p.Tick()
+			r.print(1, "y\n")
+		}
+	case "watch":
+		for i := 0; ; i++ {
+			r.print(1, fmt.Sprintf("tick %d\n", i))
+			if p.Sleep(time.Second) != nil {
+				return 130
+			}
+		}
+	case "cat":
+		data, err := r.c.files.ReadFile(vfs.Clean(bridge.Home + "/" + rest))
+		if err != nil {
+			r.print(2, "cat: "+rest+": No such file or directory\n")
+			return 1
+		}
+		r.print(1, string(data))
+	case "read":
+		buf := make([]byte, 1024)
+		n, _ := r.stdin.Read(buf)
+		r.print(1, "got "+string(buf[:n]))
+	case "edit":
+		var q kernel.WaitQueue
+		var text string
+		ok, done := false, false
+		r.opt.Edit(rest, "old text\n", func(t string, saved bool) { text, ok, done = t, saved, true; q.Wake() })
+		for !done {
+			if p.Wait(&q) != nil {
+				return 130
+			}
+		}
+		r.print(1, fmt.Sprintf("edited %v: %s", ok, text))
+	case "clear":
+		r.opt.OnClear()
+	case "exit":
+		n, _ := strconv.Atoi(rest)
+		return n
+	case "panic":
+		panic(errors.New("fake panic"))
+	case "kubectl":
+		r.print(1, "NAME          STATUS   ROLES    AGE   VERSION\nfake-worker   Ready    <none>   2m    v1.36.2\n")
+	default:
+		r.print(2, "bash: "+word+": command not found\n")
+		return 127
+	}
+	return 0
+}
