@@ -35,6 +35,9 @@ type Options struct {
 	URLs func(url string) ([]byte, bool)
 	// Images are more catalogues of images, in YAML.
 	Images [][]byte
+	// ImagesPresent says that the nodes have every image already: nothing is
+	// pulled, as on the cluster that the transcripts were recorded on.
+	ImagesPresent bool
 	// MetricsServer measures pods for autoscaling and kubectl top; a new
 	// cluster has none, as kind's.
 	MetricsServer bool
@@ -99,7 +102,7 @@ func New(opts Options) (*Cluster, error) {
 	c.seed = seed.New(opts.Seed)
 	if state != nil {
 		start, c.seed = state.meta.Now, state.meta.Seed
-		c.opts.Nodes, c.opts.MetricsServer = state.meta.Nodes, state.meta.Metrics
+		c.opts.Nodes, c.opts.MetricsServer, c.opts.ImagesPresent = state.meta.Nodes, state.meta.Metrics, state.meta.Images
 		c.saved = state.terminals
 	}
 	c.clock = clock.New(start)

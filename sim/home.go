@@ -66,13 +66,14 @@ func (c *Cluster) makeHome(state *kept) error {
 		}
 	}
 	write := func(name string, data []byte, perm fs.FileMode) error { return f.WriteFile(name, data, perm) }
-	for name, text := range map[string]string{
+	system := map[string]string{
 		"/etc/hosts":      "127.0.0.1\tlocalhost\n172.18.0.2\tkind-control-plane\n",
 		"/etc/hostname":   "kubonsai\n",
 		"/etc/os-release": "PRETTY_NAME=\"kubonsai\"\nNAME=\"kubonsai\"\nID=kubonsai\n",
 		"/etc/passwd":     "root:x:0:0:root:/root:/bin/bash\nreader:x:1000:1000::" + Home + ":/bin/bash\n",
-	} {
-		if err := write(name, []byte(text), 0o644); err != nil {
+	}
+	for _, name := range sortedKeys(system) {
+		if err := write(name, []byte(system[name]), 0o644); err != nil {
 			return err
 		}
 	}

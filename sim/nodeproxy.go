@@ -3,6 +3,9 @@
 package sim
 
 import (
+	"net/netip"
+	"strconv"
+
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/kubelet"
@@ -28,5 +31,15 @@ func (n nodeProxy) PortForward(p *corev1.Pod, port int32) (rest.Stream, error) {
 }
 
 func (n nodeProxy) HTTP(t apiserver.ProxyTarget, r *rest.Request) (*rest.Response, error) {
-	return n.k.HTTP(kubelet.Target{Pod: t.Pod, Node: t.Node, Scheme: t.Scheme, Port: t.Port, Path: t.Path}, r)
+	to := kubelet.Target{Pod: t.Pod, Node: t.Node, Scheme: t.Scheme, Port: t.Port, Path: t.Path}
+	if s := t.Service; s != nil {
+		to.Addr, _ = netip.ParseAddr(s.Spec.ClusterIP)
+		for _, p := range s.Spec.Ports {
+			if t.Port == "" || t.Port == p.Name {
+				to.Port = strconv.Itoa(int(p.Port))
+				break
+			}
+		}
+	}
+	return n.k.HTTP(to, r)
 }

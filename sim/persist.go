@@ -40,6 +40,7 @@ type meta struct {
 	Seed     *seed.Source `json:"seed"`
 	Nodes    int          `json:"nodes"`
 	Metrics  bool         `json:"metricsServer,omitempty"`
+	Images   bool         `json:"imagesPresent,omitempty"`
 }
 
 // ErrFutureState says that a kept state was written by a later version.
@@ -155,7 +156,7 @@ func (c *Cluster) changedRecords() (batch []store.Record, commit func(), err err
 }
 
 func (c *Cluster) meta() meta {
-	return meta{Version: FormatVersion, Now: c.clock.Now(), Revision: c.store.Revision(), Seed: c.seed, Nodes: c.opts.Nodes, Metrics: c.opts.MetricsServer}
+	return meta{Version: FormatVersion, Now: c.clock.Now(), Revision: c.store.Revision(), Seed: c.seed, Nodes: c.opts.Nodes, Metrics: c.opts.MetricsServer, Images: c.opts.ImagesPresent}
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -66,6 +66,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.network = network.New()
 	c.proxy = proxy.New(c.clock, c.seed, c.network, c.factory)
 	c.readerNet = c.network.NewNamespace("reader", readerAddr)
+	c.readerNet.NodePorts = true
 
 	images := image.Default()
 	for i, doc := range c.opts.Images {
@@ -85,9 +86,10 @@ func (c *Cluster) wire(state *kept) error {
 	})
 	c.kubelet = kubelet.New(kubelet.Options{
 		Clock: c.clock, Kernel: c.kernel, Client: client.New(c.server, "kubelet"), Factory: c.factory,
-		Runtime: c.runtime, Network: c.network, Seed: c.seed,
+		Runtime: c.runtime, Network: c.network, Seed: c.seed, ImagesPresent: c.opts.ImagesPresent,
 	})
 	c.server.SetNodeProxy(nodeProxy{c.kubelet})
+	c.proxy.IsNode, c.proxy.NodeOf = c.kubelet.IsNode, c.kubelet.NodeOf
 
 	if state == nil {
 		if err := c.server.Bootstrap("172.18.0.2"); err != nil {

@@ -175,13 +175,16 @@ func (k *Kernel) enqueue(p *Proc) {
 // Step hands the baton to the first runnable process until it blocks, yields
 // or ends; it reports whether there was one. Called by the host only.
 func (k *Kernel) Step() bool {
-	if len(k.runq) == 0 {
-		return false
+	var p *Proc
+	for p == nil || p.done { // one that was killed while it ran may have ended since
+		if len(k.runq) == 0 {
+			return false
+		}
+		p = k.runq[0]
+		k.runq[0] = nil
+		k.runq = k.runq[1:]
+		p.queued = false
 	}
-	p := k.runq[0]
-	k.runq[0] = nil
-	k.runq = k.runq[1:]
-	p.queued = false
 	k.current = p
 	p.resume <- struct{}{}
 	<-k.back

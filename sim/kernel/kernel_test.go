@@ -141,6 +141,17 @@ func TestJoinExitAndPanic(t *testing.T) {
 	}
 }
 
+// A process that is killed while it runs, and ends before it notices, is not run again.
+func TestKilledWhileRunning(t *testing.T) {
+	k := newKernel()
+	k.Spawn(nil, "self", func(p *Proc) int { p.Signal(SIGTERM); return 0 })
+	k.Spawn(nil, "other", func(p *Proc) int { return 0 })
+	drive(k)
+	if k.Live() != 0 {
+		t.Errorf("%d processes left", k.Live())
+	}
+}
+
 // The order of events is a function of the program alone.
 func TestDeterminism(t *testing.T) {
 	history := func() string {

@@ -74,6 +74,9 @@ func (c *Client) Do(r *rest.Request) (*rest.Response, error) {
 		r.Query = url.Values{}
 	}
 	resp := c.handler.Serve(r)
+	if r.Method != "GET" && !c.s.spend(roundTrip) {
+		return nil, kernel.ErrInterrupted
+	}
 	if resp == nil {
 		return nil, &connectError{t.server, errors.New("EOF")}
 	}

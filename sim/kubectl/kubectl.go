@@ -70,10 +70,26 @@ func New(o Options) program.Program {
 	}
 	return func(c *program.Context, args []string) int {
 		s := &Session{Context: c, Options: o, ArgsLenAtDash: -1}
+		if !s.spend(startup) {
+			return 130
+		}
 		s.global = s.Global.flags()
 		s.global.SetNormalizeFunc(dashes)
 		return s.finish(s.execute(commands(), args[1:]))
 	}
+}
+
+// How long the real kubectl takes: to start and to discover the API, and for
+// each request that changes something. Controllers act in the meantime, so that
+// what a script does next finds the cluster as it would find a real one.
+const (
+	startup   = 90 * time.Millisecond
+	roundTrip = 20 * time.Millisecond
+)
+
+// spend lets the time pass; false when the program is interrupted meanwhile.
+func (s *Session) spend(d time.Duration) bool {
+	return s.Proc == nil || s.Proc.Spend(d) == nil
 }
 
 // finish prints the error as kubectl does and returns the exit status.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
 	"github.com/kubonsai/kubonsai/sim/api/labels"
 	"github.com/kubonsai/kubonsai/sim/api/validation"
+	"github.com/spf13/pflag"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	"github.com/kubonsai/kubonsai/sim/kubectl/smerge"

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
 	"github.com/kubonsai/kubonsai/sim/api/labels"
+	"github.com/spf13/pflag"
 
 	"github.com/kubonsai/kubonsai/sim/api"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"

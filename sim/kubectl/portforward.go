@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
 	"github.com/kubonsai/kubonsai/sim/api/intstr"
+	"github.com/spf13/pflag"
 
 	"github.com/kubonsai/kubonsai/sim/api"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"

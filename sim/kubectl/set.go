@@ -12,8 +12,8 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/spf13/pflag"
 	"github.com/kubonsai/kubonsai/sim/api/validation"
+	"github.com/spf13/pflag"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/kubectl/smerge"

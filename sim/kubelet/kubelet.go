@@ -102,6 +102,7 @@ type Kubelet struct {
 	dirty    map[string]bool
 	onNode   []func(name string, stopped bool)
 	restored map[string]*savedPod
+	savedGen map[string]uint64 // of persistent volumes, when last kept
 }
 
 // node is what one kubelet knows.
@@ -132,7 +133,7 @@ func New(o Options) *Kubelet {
 		o.Domain = "cluster.local"
 	}
 	k := &Kubelet{Options: o, rand: o.Seed.Stream("kubelet"), nodes: map[string]*node{}, byUID: map[metav1.UID]*pod{}, byKey: map[string]*pod{},
-		volumes: map[string]*vfs.FS{}, dirty: map[string]bool{}, restored: map[string]*savedPod{},
+		volumes: map[string]*vfs.FS{}, dirty: map[string]bool{}, restored: map[string]*savedPod{}, savedGen: map[string]uint64{},
 		pods: client.InformerFor[*corev1.Pod](o.Factory), nodesInf: client.InformerFor[*corev1.Node](o.Factory),
 		configs: client.InformerFor[*corev1.ConfigMap](o.Factory), secrets: client.InformerFor[*corev1.Secret](o.Factory),
 		services: client.InformerFor[*corev1.Service](o.Factory), claims: client.InformerFor[*corev1.PersistentVolumeClaim](o.Factory)}

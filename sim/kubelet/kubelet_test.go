@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -723,4 +724,77 @@ func TestFollowAndAttach(t *testing.T) {
 	c.want(log.String(), "one\ntyped\ntwo\n")
 	c.want(out.String(), "typed\ntwo\n")
 	c.want(sprint(c.pod("talk").Status.Phase, c.pod("talk").Status.ContainerStatuses[0].State.Terminated.ExitCode), "Failed 4")
+}
+
+// Every image of the catalogue starts, and those with a web server answer.
+func TestEveryImage(t *testing.T) {
+	c := newCluster(t, 1)
+	pods := map[string]string{}
+	for i, n := range c.rt.Images.Names() {
+		img, err := c.rt.Images.Resolve(n)
+		if err != nil {
+			continue
+		}
+		name := fmt.Sprintf("p%d", i)
+		pods[name] = n
+		c.create(fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec:\n  restartPolicy: Never\n  containers:\n  - {name: main, image: %q, env: [{name: MYSQL_ROOT_PASSWORD, value: x}, {name: POSTGRES_PASSWORD, value: x}]}\n", name, img.Name))
+	}
+	c.run(30 * time.Second)
+	for name, n := range pods {
+		s := c.pod(name).Status.ContainerStatuses[0]
+		img, _ := c.rt.Images.Resolve(n)
+		if e := s.State.Terminated; e != nil && (e.Reason == "StartError" && !strings.Contains(e.Message, "not found in $PATH") || len(img.Ports) > 0) {
+			t.Errorf("%s: %+v\n%s", n, e, c.logs(name))
+		}
+		if s.State.Running == nil || len(img.Ports) == 0 {
+			continue
+		}
+		ns := c.k.Container("default", name, "").Sandbox().Net()
+		if !ns.Listening(img.Ports[0]) && !strings.Contains(n, "agnhost") && !strings.Contains(n, "serve") {
+			t.Errorf("%s does not listen on %d", n, img.Ports[0])
+		}
+	}
+}
+
+func TestHelloServer(t *testing.T) {
+	c := newCluster(t, 1)
+	cm := &corev1.ConfigMap{Data: map[string]string{"myconfig.txt": "I am hungry."}}
+	cm.Name, cm.Namespace = "cm", "default"
+	if _, err := client.Create(c.c, cm); err != nil {
+		t.Fatal(err)
+	}
+	c.create("apiVersion: v1\nkind: Pod\nmetadata: {name: v15}\nspec:\n  containers:\n  - {name: main, image: 'blux2/hello-server:1.5', volumeMounts: [{name: v, mountPath: /etc/config}]}\n  volumes: [{name: v, configMap: {name: cm}}]\n")
+	c.create("apiVersion: v1\nkind: Pod\nmetadata: {name: v14}\nspec:\n  containers:\n  - {name: main, image: 'blux2/hello-server:1.4', env: [{name: PORT, value: '8081'}]}\n")
+	c.create(simple("v10", "blux2/hello-server:1.0"))
+	c.create(simple("v12", "blux2/hello-server:1.2"))
+	c.create(simple("echo", "hashicorp/http-echo:1.0", "-text=apple"))
+	c.run(3 * time.Second)
+	for name, want := range map[string]string{"v10:8080": "Hello, world!", "v12:8080": "Hello, world! Let's learn Kubernetes!", "v14:8081": "Hello, world! Let's learn Kubernetes!", "v15:8080": "I am hungry.", "echo:5678": "apple\n"} {
+		pod, portText, _ := strings.Cut(name, ":")
+		port, _ := strconv.Atoi(portText)
+		s, err := c.k.PortForward(c.pod(pod), int32(port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.(kubelet.Forwarder).Do(nil, &network.Request{Method: "GET", Path: "/", Host: "localhost"})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		c.want(string(resp.Body), want)
+	}
+	// a mounted file follows its ConfigMap after the sync delay
+	cur, _ := client.Get[*corev1.ConfigMap](c.c, "default", "cm")
+	n := *cur
+	n.Data = map[string]string{"myconfig.txt": "Fed."}
+	if _, err := client.Update(c.c, &n); err != nil {
+		t.Fatal(err)
+	}
+	c.run(5 * time.Second)
+	s, _ := c.k.PortForward(c.pod("v15"), 8080)
+	resp, _ := s.(kubelet.Forwarder).Do(nil, &network.Request{Method: "GET", Path: "/"})
+	c.want(string(resp.Body), "I am hungry.")
+	c.run(90 * time.Second)
+	resp, _ = s.(kubelet.Forwarder).Do(nil, &network.Request{Method: "GET", Path: "/"})
+	c.want(string(resp.Body), "Fed.")
 }

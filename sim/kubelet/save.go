@@ -69,6 +69,11 @@ func (k *Kubelet) Dirty() []store.Record {
 	}
 	k.dirty = map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(k.volumes)) {
+		gen := k.volumes[name].Generation()
+		if at, ok := k.savedGen[name]; ok && at == gen {
+			continue
+		}
+		k.savedGen[name] = gen
 		if b, err := json.Marshal(k.volumes[name]); err == nil {
 			out = append(out, store.Record{Key: pvPrefix + name, Value: b})
 		}
@@ -82,6 +87,7 @@ func (k *Kubelet) Save() []store.Record {
 		k.dirty[string(uid)] = true
 	}
 	k.dirty["images"] = true
+	k.savedGen = map[string]uint64{}
 	return k.Dirty()
 }
 

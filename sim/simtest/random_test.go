@@ -341,7 +341,12 @@ func TestSameSeedSameHistory(t *testing.T) {
 	a := history(5)
 	for range 3 {
 		if b := history(5); a != b {
-			t.Fatalf("two runs of one seed differ:\n%s\n---\n%s", a, b)
+			i := 0
+			for i < min(len(a), len(b)) && a[i] == b[i] {
+				i++
+			}
+			around := func(s string) string { return s[max(0, i-300):min(len(s), i+200)] }
+			t.Fatalf("two runs of one seed differ at %d:\n%s\n---\n%s", i, around(a), around(b))
 		}
 	}
 	if history(6) == a {

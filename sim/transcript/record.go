@@ -128,6 +128,7 @@ func Record(s *Scenario, opts sim.Options) (string, error) {
 			}
 		}
 	}
+	opts.ImagesPresent = true
 	opts.Files = map[string][]byte{}
 	for name, data := range s.Files {
 		opts.Files[name] = data

@@ -188,7 +188,12 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
   if (options.speed !== undefined) open.speed = options.speed
   open.start = (options.start ?? new Date()).getTime()
   const cluster = new Cluster(port, open, options.edit)
-  await cluster.ready
+  try {
+    await cluster.ready
+  } catch (err) {
+    port.close()
+    throw err
+  }
   if (warning) queueMicrotask(() => cluster.emit('notice', { level: 'warning', code: 'NotKept', message: warning }))
   return cluster
 }

@@ -131,13 +131,27 @@ export function inlinePort(options: PortOptions): Port {
     restart: reason => port.onlost(`${reason}; a cluster in the caller's own thread cannot be started again: close it and create it anew`, true),
     close() { closed = true },
   }
+  // Frames come in turns of their own: a caller's code never runs inside the
+  // program, and a flood of output cannot keep timers and other events away.
+  let inbox: Answer[] = []
+  const deliver = (): void => {
+    const frames = inbox
+    inbox = []
+    for (const frame of frames) if (!closed) port.onframe(frame)
+  }
+  const channel = isNode ? null : new MessageChannel()
+  if (channel) channel.port1.onmessage = deliver
+  const take = (frame: Answer): void => {
+    if (inbox.push(frame) > 1) return
+    if (channel) channel.port2.postMessage(0)
+    else setImmediate(deliver)
+  }
   const fail = (err: unknown): void => { if (!closed) port.onlost(String((err as Error).message ?? err), true) }
   import('./engine.ts').then(async ({ startEngine, directoryStorage }) => {
     const engine = await startEngine({
       module: options.wasm,
       storage: isNode ? directoryStorage : undefined,
-      // A turn of its own, so that a caller's code never runs inside the program.
-      onFrame: frame => queueMicrotask(() => { if (!closed) port.onframe(frame) }),
+      onFrame: take,
     })
     send = frame => engine.send(frame)
     for (const frame of queue.splice(0)) send(frame)

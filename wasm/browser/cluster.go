@@ -53,18 +53,43 @@ func boot(backend store.Backend, o bridge.OpenOptions) (*bridge.Opened, error) {
 		}
 	}
 	keep := &loaded{Backend: backend}
-	options := sim.Options{Name: o.Name, Seed: o.Seed, Nodes: o.Nodes, Start: o.Start, Backend: keep, URLs: o.URLs}
-	var c *sim.Cluster
-	var err error
 	if len(o.Snapshot) > 0 {
-		c, err = sim.Restore(o.Snapshot, options)
-	} else {
-		c, err = sim.New(options)
+		if err := replace(backend, o.Snapshot); err != nil {
+			return nil, err
+		}
 	}
+	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: o.Nodes, Start: o.Start, Backend: keep, URLs: o.URLs, Log: func(text string) { println(text) }})
 	if err != nil {
 		return nil, err
 	}
-	return &bridge.Opened{Cluster: cluster{c, backend}, Restored: keep.records > 0 || len(o.Snapshot) > 0, Warnings: keep.warnings}, nil
+	if keep.failed != nil {
+		// What cannot be read must not be written over.
+		return nil, keep.failed
+	}
+	return &bridge.Opened{Cluster: cluster{c, backend}, Restored: keep.records > 0, Warnings: append(keep.warnings, c.Notices()...)}, nil
+}
+
+// replace puts a snapshot's records in the place of what the backend holds, in
+// one batch.
+func replace(backend store.Backend, snapshot []byte) error {
+	records, err := sim.ReadSnapshot(snapshot)
+	if err != nil {
+		return err
+	}
+	old, err := backend.Load()
+	if err != nil && old == nil {
+		return err
+	}
+	fresh := map[string]bool{}
+	for _, r := range records {
+		fresh[r.Key] = true
+	}
+	for _, r := range old {
+		if !fresh[r.Key] {
+			records = append(records, store.Record{Key: r.Key})
+		}
+	}
+	return backend.Append(records)
 }
 
 // loaded notes what a backend had to say while it was read: records that were
@@ -73,6 +98,7 @@ type loaded struct {
 	store.Backend
 	records  int
 	warnings []string
+	failed   error
 }
 
 func (l *loaded) Load() ([]store.Record, error) {
@@ -82,5 +108,6 @@ func (l *loaded) Load() ([]store.Record, error) {
 		l.warnings = append(l.warnings, err.Error())
 		err = nil
 	}
+	l.failed = err
 	return records, err
 }

@@ -15,10 +15,17 @@ import (
 	"github.com/kubonsai/kubonsai/sim/store"
 )
 
+// memories are the clusters kept in this program's memory: closing one and
+// opening it again, as a restore does, must find what was there.
+var memories = map[string]*store.Memory{}
+
 func openStorage(port js.Value, kind, name string) (store.Backend, error) {
 	switch {
 	case kind == "memory":
-		return store.NewMemory(), nil
+		if memories[name] == nil {
+			memories[name] = store.NewMemory()
+		}
+		return memories[name], nil
 	case kind == "" || kind == "indexeddb":
 		if js.Global().Get("indexedDB").IsUndefined() {
 			return nil, errors.New("this place has no IndexedDB: use storage: 'memory', or in Node storage: 'file:DIRECTORY'")

@@ -39,7 +39,7 @@ func init() {
 			step := func(x byte) {
 				c ^= uint32(x) << 24
 				for range 8 {
-					if c&1<<31 != 0 {
+					if c&(1<<31) != 0 {
 						c = c<<1 ^ 0x04c11db7
 					} else {
 						c <<= 1
@@ -74,11 +74,11 @@ func base64Tool(t *T) int {
 		return 1
 	}
 	if len(t.args) > 1 {
-		return t.usageError(1, "extra operand '%s'", t.args[1])
+		return t.usageError(1, "extra operand ‘%s’", t.args[1])
 	}
 	wrap, ok := t.number("w", 76)
 	if !ok || wrap < 0 {
-		t.errorf("invalid wrap size: '%s'", t.opts["w"])
+		t.errorf("invalid wrap size: ‘%s’", t.opts["w"])
 		return 1
 	}
 	t.files(t.args, func(_ string, r io.Reader) error {

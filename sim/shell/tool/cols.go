@@ -60,11 +60,11 @@ func sortTool(t *T) int {
 			return true
 		}
 		if !parse(fromText, &key.from, &key.fromChar) || key.from == 0 {
-			t.errorf("invalid number at field start: invalid count at start of '%s'", k)
+			t.errorf("invalid number at field start: invalid count at start of ‘%s’", k)
 			return 2
 		}
 		if has && !parse(toText, &key.to, &key.toChar) {
-			t.errorf("invalid number after ',': invalid count at start of '%s'", toText)
+			t.errorf("invalid number after ',': invalid count at start of ‘%s’", toText)
 			return 2
 		}
 		keys = append(keys, key)
@@ -75,7 +75,7 @@ func sortTool(t *T) int {
 			sep = "\t"
 		}
 		if len(sep) != 1 {
-			t.errorf("multi-character tab '%s'", sep)
+			t.errorf("multi-character tab ‘%s’", sep)
 			return 2
 		}
 	}
@@ -453,9 +453,9 @@ func cut(t *T) int {
 		what := map[string]string{"f": "field", "c": "byte/character", "b": "byte/character"}[kind]
 		if err1 != nil || err2 != nil || a == "" && b == "" {
 			if kind == "f" {
-				return t.usageError(1, "invalid field value '%s'", p)
+				return t.usageError(1, "invalid field value ‘%s’", p)
 			}
-			return t.usageError(1, "invalid byte/character position '%s'", p)
+			return t.usageError(1, "invalid byte/character position ‘%s’", p)
 		}
 		if s.a == 0 || s.b == 0 {
 			if kind == "f" {
@@ -557,7 +557,7 @@ func trSet(spec string) ([]rune, int, error) {
 			if end := strings.Index(rest, ":]"); end > 0 {
 				name := rest[2:end]
 				if !strings.Contains("alpha digit alnum upper lower space blank punct print graph cntrl xdigit", name) {
-					return nil, 0, fmt.Errorf("invalid character class '%s'", name)
+					return nil, 0, fmt.Errorf("invalid character class ‘%s’", name)
 				}
 				for c := rune(0); c < 128; c++ {
 					if pattern.Class(name, c) {
@@ -609,12 +609,12 @@ func tr(t *T) int {
 		return t.usageError(1, "missing operand")
 	}
 	if len(t.args) == 1 && !del && !squeeze {
-		t.errorf("missing operand after '%s'", t.args[0])
+		t.errorf("missing operand after ‘%s’", t.args[0])
 		t.eprint("Two strings must be given when translating.\nTry 'tr --help' for more information.\n")
 		return 1
 	}
 	if len(t.args) > 2 || del && !squeeze && len(t.args) > 1 {
-		t.errorf("extra operand '%s'", t.args[len(t.args)-1])
+		t.errorf("extra operand ‘%s’", t.args[len(t.args)-1])
 		if del && len(t.args) == 2 {
 			t.eprint("Only one string may be given when deleting without squeezing repeats.\n")
 		}
@@ -733,7 +733,7 @@ func comm(t *T) int {
 	}
 	if len(t.args) < 2 {
 		if len(t.args) == 1 {
-			return t.usageError(1, "missing operand after '%s'", t.args[0])
+			return t.usageError(1, "missing operand after ‘%s’", t.args[0])
 		}
 		return t.usageError(1, "missing operand")
 	}

@@ -22,7 +22,7 @@ func init() {
 		for _, a := range t.args {
 			d, ok := ParseDuration(a)
 			if !ok {
-				t.errorf("invalid time interval '%s'", a)
+				t.errorf("invalid time interval ‘%s’", a)
 				t.eprint("Try 'sleep --help' for more information.\n")
 				return 1
 			}
@@ -37,7 +37,7 @@ func init() {
 			}
 		}
 		return 0
-	}, "sleep", "usleep")
+	}, "sleep")
 }
 
 // ParseDuration reads sleep's argument: a number with s, m, h or d, or
@@ -70,6 +70,12 @@ func ParseDuration(a string) (time.Duration, bool) {
 }
 
 func date(t *T) int {
+	for i, a := range t.args {
+		if strings.HasPrefix(a, "-I") && len(a) > 2 {
+			kinds := map[byte]string{'d': "date", 'h': "hours", 'm': "minutes", 's': "seconds", 'n': "ns"}
+			t.args[i] = "--iso-8601=" + kinds[a[2]]
+		}
+	}
 	if !t.parse("ud:r:RIf:s:", "utc=u", "universal=u", "date=d", "reference=r", "rfc-email=R", "iso-8601=I?", "rfc-3339=3", "set=s") {
 		return 1
 	}
@@ -77,7 +83,7 @@ func date(t *T) int {
 	if v, ok := t.opts["d"]; ok {
 		var valid bool
 		if at, valid = parseDate(v, at); !valid {
-			t.errorf("invalid date '%s'", v)
+			t.errorf("invalid date ‘%s’", v)
 			return 1
 		}
 	}
@@ -111,7 +117,7 @@ func date(t *T) int {
 	}
 	for _, a := range t.args {
 		if !strings.HasPrefix(a, "+") {
-			t.errorf("invalid date '%s'", a)
+			t.errorf("invalid date ‘%s’", a)
 			return 1
 		}
 		format = a[1:]

@@ -89,12 +89,12 @@ func diff(t *T) int {
 	}
 	if len(t.args) < 2 {
 		if len(t.args) == 1 {
-			return t.usageError(2, "missing operand after '%s'", t.args[0])
+			return t.diffUsage("missing operand after '%s'", t.args[0])
 		}
-		return t.usageError(2, "missing operand after 'diff'")
+		return t.diffUsage("missing operand after 'diff'")
 	}
 	if len(t.args) > 2 {
-		return t.usageError(2, "extra operand '%s'", t.args[2])
+		return t.diffUsage("extra operand '%s'", t.args[2])
 	}
 	if v, ok := t.opts["U"]; ok {
 		t.opts["u"] = ""
@@ -372,7 +372,7 @@ func cmp(t *T) int {
 		t.args = append(t.args, "-")
 	}
 	if len(t.args) < 2 {
-		return t.usageError(2, "missing operand after 'cmp'")
+		return t.diffUsage("missing operand after 'cmp'")
 	}
 	a, err := t.readAll(t.args[0])
 	if err != nil {
@@ -422,4 +422,11 @@ func cmp(t *T) int {
 		}
 	}
 	return 1
+}
+
+// diffUsage is how diffutils point to their help.
+func (t *T) diffUsage(format string, args ...any) int {
+	t.errorf(format, args...)
+	t.errorf("Try '%s --help' for more information.", t.name)
+	return 2
 }

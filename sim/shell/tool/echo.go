@@ -459,14 +459,14 @@ func seq(t *T) int {
 		return t.usageError(1, "missing operand")
 	}
 	if len(args) > 3 {
-		return t.usageError(1, "extra operand '%s'", args[3])
+		return t.usageError(1, "extra operand ‘%s’", args[3])
 	}
 	vals := make([]float64, len(args))
 	prec := 0
 	for i, a := range args {
 		f, err := strconv.ParseFloat(a, 64)
 		if err != nil {
-			return t.usageError(1, "invalid floating point argument: '%s'", a)
+			return t.usageError(1, "invalid floating point argument: ‘%s’", a)
 		}
 		vals[i] = f
 		if _, frac, ok := strings.Cut(a, "."); ok {
@@ -481,7 +481,7 @@ func seq(t *T) int {
 		step = vals[1]
 	}
 	if step == 0 {
-		return t.usageError(1, "invalid Zero increment value: '%s'", args[1])
+		return t.usageError(1, "invalid Zero increment value: ‘%s’", args[1])
 	}
 	n := math.Floor((last-first)/step + 1e-10)
 	width := 0

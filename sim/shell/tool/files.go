@@ -902,7 +902,7 @@ func basename(t *T) int {
 	names := t.args
 	if !t.has("a") && !t.has("s") {
 		if len(t.args) > 2 {
-			return t.usageError(1, "extra operand '%s'", t.args[2])
+			return t.usageError(1, "extra operand ‘%s’", t.args[2])
 		}
 		if len(t.args) == 2 {
 			suffix = t.args[1]

@@ -272,6 +272,7 @@ func grep(t *T) int {
 			if info, err := t.FS.Stat(t.Path(name)); err == nil && info.IsDir() {
 				if !recursive {
 					t.errorf("%s: Is a directory", name)
+					errs = true
 					return
 				}
 				if x := t.opts["excdir"]; x != "" && depth > 0 && pattern.Match(x, path.Base(name), 0) {

@@ -640,7 +640,7 @@ func find(t *T) int {
 	for _, p := range paths {
 		info, err := t.FS.Lstat(t.Path(p))
 		if err != nil {
-			t.errorf("'%s': %s", p, vfs.Reason(err))
+			t.errorf("‘%s’: %s", p, vfs.Reason(err))
 			continue
 		}
 		f.walk(expr, p, t.Path(p), info, 0)
@@ -674,13 +674,13 @@ func (f *finder) walk(expr findExpr, name, p string, info fs.FileInfo, depth int
 	if info.IsDir() && depth < f.maxDepth && !f.prune {
 		if f.t.UID != 0 {
 			if err := f.t.FS.Access(p, f.t.UID, 4); err != nil {
-				f.t.errorf("'%s': %s", name, vfs.Reason(err))
+				f.t.errorf("‘%s’: %s", name, vfs.Reason(err))
 				return
 			}
 		}
 		entries, err := f.t.FS.ReadDir(p)
 		if err != nil {
-			f.t.errorf("'%s': %s", name, vfs.Reason(err))
+			f.t.errorf("‘%s’: %s", name, vfs.Reason(err))
 		}
 		for _, e := range entries {
 			sub := path.Join(p, e.Name())
@@ -868,7 +868,7 @@ func (f *finder) term() (findExpr, error) {
 		}
 		ref, e := t.FS.Stat(t.Path(a))
 		if e != nil {
-			return nil, fmt.Errorf("'%s': %s", a, vfs.Reason(e))
+			return nil, fmt.Errorf("‘%s’: %s", a, vfs.Reason(e))
 		}
 		return func(n, p string, i fs.FileInfo) bool { return i.ModTime().After(ref.ModTime()) }, nil
 	case "-perm":
@@ -935,7 +935,7 @@ func (f *finder) term() (findExpr, error) {
 		f.action, f.depthFirst = true, true
 		return func(n, p string, i fs.FileInfo) bool {
 			if err := t.FS.Remove(p); err != nil {
-				t.errorf("cannot delete '%s': %s", n, vfs.Reason(err))
+				t.errorf("cannot delete ‘%s’: %s", n, vfs.Reason(err))
 				return false
 			}
 			return true
@@ -979,7 +979,7 @@ func (f *finder) term() (findExpr, error) {
 				if status == 126 {
 					reason = "Permission denied"
 				}
-				t.errorf("'%s': %s", argv[0], reason)
+				t.errorf("‘%s’: %s", argv[0], reason)
 				return false
 			}
 			return t.wait(proc) == 0

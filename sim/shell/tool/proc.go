@@ -323,6 +323,15 @@ func xargs(t *T) int {
 		}
 		return true
 	}
+	t.Proc.OnSignal = func(sig kernel.Signal) bool {
+		if sig == kernel.SIGCHLD {
+			return true
+		}
+		for _, p := range running {
+			p.Signal(sig)
+		}
+		return false
+	}
 	start := func(args []string) bool {
 		if t.has("t") {
 			t.eprint(strings.Join(args, " ") + "\n")
@@ -337,7 +346,6 @@ func xargs(t *T) int {
 			status = code
 			return false
 		}
-		t.forward(p)
 		running = append(running, p)
 		return reap(procs - 1)
 	}

@@ -204,7 +204,7 @@ func bracket(s string) (end int, text string, err error) {
 		case strings.HasPrefix(s[i:], "[:"):
 			j := strings.Index(s[i:], ":]")
 			if j < 0 {
-				return 0, "", errors.New("Unmatched [, [^, [:, [., or [=")
+				return 0, "", errRegex
 			}
 			b.WriteString(s[i : i+j+2])
 			i += j + 2
@@ -231,5 +231,5 @@ func bracket(s string) (end int, text string, err error) {
 		}
 		i++
 	}
-	return 0, "", errors.New("Unmatched [, [^, [:, [., or [=")
+	return 0, "", errRegex
 }

@@ -82,7 +82,7 @@ func init() {
 		}
 		w, ok := t.number("w", 80)
 		if !ok || w < 1 {
-			t.errorf("invalid number of columns: '%s'", t.opts["w"])
+			t.errorf("invalid number of columns: ‘%s’", t.opts["w"])
 			return 1
 		}
 		t.files(t.args, func(_ string, r io.Reader) error {
@@ -290,14 +290,14 @@ func head(t *T) int {
 	n := int64(10)
 	if v, ok := t.opts["n"]; ok {
 		if n, ok = count(v); !ok {
-			t.errorf("invalid number of lines: '%s'", v)
+			t.errorf("invalid number of lines: ‘%s’", v)
 			return 1
 		}
 	}
 	bytesN, byBytes := int64(0), false
 	if v, ok := t.opts["c"]; ok {
 		if bytesN, ok = count(v); !ok {
-			t.errorf("invalid number of bytes: '%s'", v)
+			t.errorf("invalid number of bytes: ‘%s’", v)
 			return 1
 		}
 		byBytes = true
@@ -405,14 +405,14 @@ func tail(t *T) int {
 	n, from := int64(10), false
 	if v, ok := t.opts["n"]; ok {
 		if n, from, ok = parse(v); !ok {
-			t.errorf("invalid number of lines: '%s'", v)
+			t.errorf("invalid number of lines: ‘%s’", v)
 			return 1
 		}
 	}
 	byBytes := false
 	if v, ok := t.opts["c"]; ok {
 		if n, from, ok = parse(v); !ok {
-			t.errorf("invalid number of bytes: '%s'", v)
+			t.errorf("invalid number of bytes: ‘%s’", v)
 			return 1
 		}
 		byBytes = true

@@ -185,6 +185,12 @@ func (t *T) parseOpts(spec string, ordered bool, long ...string) bool {
 				return false
 			}
 			opt := strings.HasSuffix(hit, "?")
+			set := func(v string) {
+				if old, ok := t.opts[hit]; ok {
+					t.opts[hit+hit] = strings.TrimPrefix(t.opts[hit+hit]+"\x00"+old, "\x00")
+				}
+				t.opts[hit] = v
+			}
 			if opt || len(hit) == 1 && takes(hit[0]) == 0 || strings.HasSuffix(hit, "!") {
 				hit = strings.TrimRight(hit, "?!")
 				t.opts[hit] = val
@@ -198,7 +204,7 @@ func (t *T) parseOpts(spec string, ordered bool, long ...string) bool {
 				i++
 				val = args[i]
 			}
-			t.opts[hit] = val
+			set(val)
 		case len(a) > 1 && a[0] == '-':
 			for j := 1; j < len(a); j++ {
 				switch takes(a[j]) {

@@ -1,0 +1,153 @@
+// The same lines typed into the real kubectl and into ours, each against an API
+// server of its own: what they print and their exit statuses must be equal. The
+// real program is built by scripts/parity; without it the test is skipped.
+
+package kubectl
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kubonsai/kubonsai/sim/apiserver"
+	"github.com/kubonsai/kubonsai/sim/rest"
+)
+
+// serveHTTP puts the world's API on a real port, as far as kubectl needs it.
+func serveHTTP(t *testing.T, w *world) string {
+	var mu sync.Mutex
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		req := &rest.Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: rest.Header{}, Body: body}
+		for k := range r.Header {
+			req.Header[k] = strings.Join(r.Header[k], ",")
+		}
+		mu.Lock()
+		resp := w.server.Serve(req)
+		mu.Unlock()
+		for _, text := range resp.Warnings {
+			rw.Header().Add("Warning", `299 - "`+strings.ReplaceAll(text, `"`, `\"`)+`"`)
+		}
+		if resp.Watch != nil {
+			rw.Header().Set("Content-Type", "application/json")
+			rw.WriteHeader(200)
+			for i := 0; i < 50 && !resp.Watch.Done() && r.Context().Err() == nil; i++ {
+				mu.Lock()
+				for {
+					e, ok := resp.Watch.Next()
+					if !ok {
+						break
+					}
+					line, err := apiserver.EncodeWatchEvent(e)
+					if err == nil {
+						rw.Write(line)
+					}
+				}
+				mu.Unlock()
+				rw.(http.Flusher).Flush()
+				time.Sleep(20 * time.Millisecond)
+			}
+			return
+		}
+		contentType, data, err := apiserver.Encode(req, resp)
+		if err != nil {
+			http.Error(rw, err.Error(), 500)
+			return
+		}
+		rw.Header().Set("Content-Type", contentType)
+		rw.WriteHeader(resp.Code)
+		rw.Write(data)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+var chance = []struct {
+	re   *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UID"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| \+0000|[+-]\d\d:\d\d)?`), "TIME"},
+	{regexp.MustCompile(`resourceVersion(": "|: ")\d+`), "resourceVersion$1 N"},
+	{regexp.MustCompile(`[EW]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ \w+\.go:\d+\]`), "KLOG"},
+	{regexp.MustCompile(`(LIVE|MERGED)-[a-z0-9]+`), "$1-X"},
+	{regexp.MustCompile(`/tmp/[^ ]*(LIVE|MERGED)`), "/tmp/$1"},
+	{regexp.MustCompile(`kubectl-edit-\d+`), "kubectl-edit-N"},
+}
+
+func plain(s string) string {
+	for _, c := range chance {
+		s = c.re.ReplaceAllString(s, c.with)
+	}
+	return s
+}
+
+func TestParity(t *testing.T) {
+	if _, err := os.Stat(realKubectl); err != nil {
+		t.Skip("build scripts/parity to ", realKubectl)
+	}
+	ours, theirs := newWorld(t), newWorld(t)
+	url := serveHTTP(t, theirs)
+	dir := t.TempDir()
+	config := strings.ReplaceAll(testKubeconfig, "https://127.0.0.1:6443", url)
+	config = regexp.MustCompile(`(?m)^ +(certificate-authority-data|client-\w+-data): .*\n`).ReplaceAllString(config, "")
+	config = strings.ReplaceAll(config, "  user:\n", "  user: {}\n")
+	os.WriteFile(filepath.Join(dir, ".kubeconfig"), []byte(config), 0o600)
+	data, err := os.ReadFile("testdata/parity.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := ""
+	var content strings.Builder
+	put := func() {
+		if file != "" {
+			os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755)
+			os.WriteFile(filepath.Join(dir, file), []byte(content.String()), 0o644)
+			ours.fs.MkdirAll(filepath.Dir("/home/reader/"+file), 0o755)
+			ours.fs.WriteFile("/home/reader/"+file, []byte(content.String()), 0o644)
+		}
+		file = ""
+		content.Reset()
+	}
+	failures, lines := 0, 0
+	for _, line := range strings.Split(string(data), "\n") {
+		if name, ok := strings.CutPrefix(line, "== "); ok {
+			put()
+			file = name
+			continue
+		}
+		if !strings.HasPrefix(line, "$ ") {
+			if file != "" {
+				content.WriteString(line + "\n")
+			}
+			continue
+		}
+		put()
+		lines++
+		line, stdin, _ := strings.Cut(line[2:], " <<< ")
+		c := exec.Command(realKubectl, fields(line)[1:]...)
+		c.Dir = dir
+		c.Env = []string{"KUBECONFIG=" + filepath.Join(dir, ".kubeconfig"), "HOME=" + dir, "TZ=UTC", "PATH=" + os.Getenv("PATH")}
+		c.Stdin = strings.NewReader(stdin)
+		var out, errs bytes.Buffer
+		c.Stdout, c.Stderr = &out, &errs
+		c.Run()
+		code := c.ProcessState.ExitCode()
+		gotOut, gotErr, gotCode := ours.do(line, stdin)
+		clean := func(s string) string { return strings.ReplaceAll(plain(s), url, "https://127.0.0.1:6443") }
+		if clean(out.String()) != clean(gotOut) || clean(errs.String()) != clean(gotErr) || code != gotCode {
+			failures++
+			t.Errorf("$ %s\n--- kubectl, exit %d\n%s%s--- ours, exit %d\n%s%s", line, code, clean(out.String()), clean(errs.String()), gotCode, clean(gotOut), clean(gotErr))
+		}
+	}
+	t.Logf("%d lines, %d differ", lines, failures)
+}
