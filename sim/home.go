@@ -19,6 +19,9 @@ import (
 // ServerURL is where the kubeconfig says that the API server is.
 const ServerURL = "https://127.0.0.1:6443"
 
+// readerUID is the reader's user id.
+const readerUID = 1000
+
 // ClusterName is the name of the cluster's context in the kubeconfig.
 const ClusterName = "kind-kind"
 
@@ -57,11 +60,17 @@ func (c *Cluster) makeHome(state *kept) error {
 			return fmt.Errorf("the saved files cannot be read: %w", err)
 		}
 		f.AddDevices(randomReader{c.seed.Stream("/dev/random")})
+		f.SetOwner(readerUID)
 		c.dirty.files = f.Generation()
 		return nil
 	}
-	for _, dir := range []string{Home + "/.kube", "/tmp", "/etc", "/usr/bin", "/bin", "/var/tmp", "/dev"} {
+	for _, dir := range []string{path.Dir(Home), "/tmp", "/etc", "/usr/bin", "/bin", "/var/tmp", "/dev"} {
 		if err := f.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{"/tmp", "/var/tmp"} {
+		if err := f.Chmod(dir, 0o777|fs.ModeSticky); err != nil {
 			return err
 		}
 	}
@@ -77,6 +86,12 @@ func (c *Cluster) makeHome(state *kept) error {
 			return err
 		}
 	}
+	f.AddDevices(randomReader{c.seed.Stream("/dev/random")})
+	// Everything else on this machine is the reader's own.
+	f.SetOwner(readerUID)
+	if err := f.MkdirAll(Home+"/.kube", 0o755); err != nil {
+		return err
+	}
 	if err := write(Home+"/.kube/config", kubeconfig(), 0o600); err != nil {
 		return err
 	}
@@ -89,7 +104,6 @@ func (c *Cluster) makeHome(state *kept) error {
 			return fmt.Errorf("file %s: %w", name, err)
 		}
 	}
-	f.AddDevices(randomReader{c.seed.Stream("/dev/random")})
 	return nil
 }
 
@@ -97,7 +111,7 @@ func (c *Cluster) makeHome(state *kept) error {
 func (c *Cluster) readerContext(p *kernel.Proc) *program.Context {
 	return &program.Context{
 		Proc: p, FS: c.files, Dir: Home, Net: c.readerNet, Lookup: c.lookupProgram,
-		User: "reader", UID: 1000, Host: "kubonsai", System: c.machine,
+		User: "reader", UID: readerUID, Host: "kubonsai", System: c.machine,
 		Env: map[string]string{
 			"HOME": Home, "USER": "reader", "LOGNAME": "reader", "SHELL": "/bin/bash", "TERM": "xterm-256color",
 			"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOSTNAME": "kubonsai", "PWD": Home,

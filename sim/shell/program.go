@@ -79,7 +79,8 @@ opts:
 				case 'i':
 					s.opts['i'] = true
 				case 'o', 'O':
-					if i++; i < len(args) {
+					if i+1 < len(args) {
+						i++
 						if ch == 'O' {
 							s.shopts[args[i]] = a[0] == '-'
 						} else if !s.setOption(args[i], a[0] == '-') {

@@ -313,6 +313,19 @@ func (s *Shell) tick() {
 
 func parser(f Flavour) *syntax.Parser { return syntax.NewParser(syntax.Variant(syntax.LangBash)) }
 
+// eachStmt gives the statements of the text as they are parsed, and at last an
+// error. The parser may go on after it was told to stop, so what comes then is
+// dropped here.
+func eachStmt(f Flavour, src string, fn func(st *syntax.Stmt, err error) bool) {
+	stopped := false
+	parser(f).StmtsSeq(strings.NewReader(src))(func(st *syntax.Stmt, err error) bool {
+		if !stopped {
+			stopped = !fn(st, err)
+		}
+		return !stopped
+	})
+}
+
 // maxNesting bounds how deep the source may nest, maxSource its size.
 const (
 	maxNesting = 500
@@ -379,10 +392,13 @@ func Incomplete(src string) bool {
 	if t := strings.TrimSuffix(src, "\n"); strings.HasSuffix(t, `\`) && (len(t)-len(strings.TrimRight(t, `\`)))%2 == 1 {
 		return true
 	}
-	for _, err := range parser(Bash).StmtsSeq(strings.NewReader(src)) {
-		if err != nil {
-			return syntax.IsIncomplete(err)
-		}
+	var failed error
+	eachStmt(Bash, src, func(_ *syntax.Stmt, err error) bool {
+		failed = err
+		return err == nil
+	})
+	if failed != nil {
+		return syntax.IsIncomplete(failed)
 	}
 	return heredocOpen(src)
 }
@@ -487,23 +503,30 @@ func (s *Shell) source(src string) {
 		}
 		return s.flow == flowNone
 	}
-	for st, err := range parser(s.flavour).StmtsSeq(strings.NewReader(src)) {
+	done := false
+	eachStmt(s.flavour, src, func(st *syntax.Stmt, err error) bool {
 		if err != nil {
+			done = true
 			line := errorLine(err)
 			if len(group) > 0 && line > int(group[len(group)-1].End().Line()) {
 				if !flush() {
-					return
+					return false
 				}
 			}
 			s.syntaxError(err, src)
-			return
+			return false
 		}
 		if len(group) > 0 && st.Pos().Line() > group[len(group)-1].End().Line() {
 			if !flush() {
-				return
+				done = true
+				return false
 			}
 		}
 		group = append(group, st)
+		return true
+	})
+	if done {
+		return
 	}
 	flush()
 	if empty && s.flow == flowNone && s.sourcing > 0 {

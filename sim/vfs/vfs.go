@@ -48,6 +48,7 @@ type FS struct {
 	onGrow func(delta int64) error
 	gen    uint64
 	inode  uint64
+	owner  int // of new files
 }
 
 type mount struct {
@@ -103,7 +104,7 @@ func Overlay(now func() time.Time, lower *FS) *FS {
 
 func (f *FS) newNode(mode fs.FileMode) *node {
 	f.inode++
-	n := &node{mode: mode, mtime: f.now(), ino: f.inode, links: 1}
+	n := &node{mode: mode, mtime: f.now(), ino: f.inode, links: 1, uid: f.owner, gid: f.owner}
 	switch {
 	case mode.IsDir():
 		n.children, n.opaque = map[string]*node{}, true
@@ -112,6 +113,9 @@ func (f *FS) newNode(mode fs.FileMode) *node {
 	}
 	return n
 }
+
+// SetOwner makes uid (and the group of that number) the owner of what is created from now on.
+func (f *FS) SetOwner(uid int) { f.owner = uid }
 
 // SetLimit bounds what the tree's own layer may hold; 0 is no bound.
 func (f *FS) SetLimit(bytes int64) { f.limit = bytes }
