@@ -64,7 +64,6 @@ type Cluster struct {
 	saved     map[string][]byte // terminals of the kept state that have not been opened yet
 	spend     time.Time         // until when programs have asked for time of their own
 	dirty     dirtyState
-	unkept    []store.Record
 	savers    []Saver
 	onChange  []func(store.Change)
 	notices   []string

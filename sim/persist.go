@@ -59,13 +59,15 @@ type Saver interface {
 type dirtyState struct {
 	objects   map[store.Key]bool
 	terminals map[string]bool
-	files     uint64 // generation of the reader's files when last kept
-	kept      bool   // the first flush has been made
+	nodes     map[string][]byte // savers' records that are not kept yet
+	files     uint64            // generation of the reader's files when last kept
+	kept      bool              // the first flush has been made
 }
 
 func (c *Cluster) watchStore() {
 	c.dirty.objects = map[store.Key]bool{}
 	c.dirty.terminals = map[string]bool{}
+	c.dirty.nodes = map[string][]byte{}
 	c.store.OnCommit(func(ch store.Change) {
 		c.dirty.objects[ch.Key] = true
 		for _, fn := range c.onChange {
@@ -108,10 +110,8 @@ func (c *Cluster) Flush() error {
 		return err
 	}
 	if err := c.backend.Append(batch); err != nil {
-		c.unkept = append(c.unkept, batch...)
 		return err
 	}
-	c.unkept = nil
 	commit()
 	return nil
 }
@@ -123,7 +123,6 @@ func (c *Cluster) changedRecords() (batch []store.Record, commit func(), err err
 		}
 		batch = append(batch, r)
 	}
-	batch = append(batch, c.unkept...)
 	keys := make([]store.Key, 0, len(c.dirty.objects))
 	for k := range c.dirty.objects {
 		keys = append(keys, k)
@@ -141,9 +140,11 @@ func (c *Cluster) changedRecords() (batch []store.Record, commit func(), err err
 	}
 	for _, s := range c.savers {
 		for _, r := range s.Dirty() {
-			r.Key = nodePrefix + r.Key
-			batch = append(batch, r)
+			c.dirty.nodes[nodePrefix+r.Key] = r.Value
 		}
+	}
+	for _, k := range sortedKeys(c.dirty.nodes) {
+		batch = append(batch, store.Record{Key: k, Value: c.dirty.nodes[k]})
 	}
 	if len(batch) > 0 || !c.dirty.kept {
 		add(jsonRecord(metaKey, c.meta()))
@@ -151,6 +152,7 @@ func (c *Cluster) changedRecords() (batch []store.Record, commit func(), err err
 	return batch, func() {
 		clear(c.dirty.objects)
 		clear(c.dirty.terminals)
+		clear(c.dirty.nodes)
 		c.dirty.files, c.dirty.kept = generation, true
 	}, err
 }

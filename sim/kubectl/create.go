@@ -209,7 +209,8 @@ func (o *creator) meta() metav1.ObjectMeta {
 }
 
 // create sends the object, or only prints it. what names it in the error of a
-// failure; "" leaves the server's words alone.
+// failure, with the colon that follows all but secrets; "" leaves the server's
+// words alone.
 func (o *creator) create(obj metav1.Object, what string) error {
 	return o.createAs(obj, "created", what)
 }
@@ -235,7 +236,7 @@ func (o *creator) createAs(obj metav1.Object, operation, what string) error {
 	answer, err := c.Send("POST", m, o.namespace, "", "", w.query(), t)
 	if err != nil {
 		if what != "" {
-			return fmt.Errorf("failed to create %s: %v", what, err)
+			return fmt.Errorf("failed to create %s %v", what, err)
 		}
 		return err
 	}

@@ -87,9 +87,17 @@ const (
 	roundTrip = 20 * time.Millisecond
 )
 
-// spend lets the time pass; false when the program is interrupted meanwhile.
+// spend lets the time pass; false when the program is interrupted meanwhile. It
+// passes for the process that runs: a forwarded port serves its client's.
 func (s *Session) spend(d time.Duration) bool {
-	return s.Proc == nil || s.Proc.Spend(d) == nil
+	p := s.Proc
+	if p == nil {
+		return true
+	}
+	if running := p.Kernel().Current(); running != nil {
+		p = running
+	}
+	return p.Spend(d) == nil
 }
 
 // finish prints the error as kubectl does and returns the exit status.

@@ -569,7 +569,13 @@ func trSet(spec string) ([]rune, int, error) {
 			}
 		}
 		if rs[i] == '[' && i+2 < len(rs) && rs[i+2] == '*' {
-			if end := strings.IndexRune(string(rs[i+2:]), ']'); end > 0 {
+			end := 0
+			for k := i + 3; k < len(rs) && end == 0; k++ {
+				if rs[k] == ']' {
+					end = k - i - 2
+				}
+			}
+			if end > 0 {
 				n, _ := strconv.Atoi(string(rs[i+3 : i+2+end]))
 				if n == 0 {
 					fill = len(out)
@@ -650,9 +656,6 @@ func tr(t *T) int {
 		}
 		last = set2[len(set2)-1]
 		for i, r := range set1 {
-			if _, ok := m[r]; ok && false {
-				continue
-			}
 			if i < len(set2) {
 				m[r] = set2[i]
 			} else if !t.has("t") {

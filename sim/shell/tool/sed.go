@@ -963,9 +963,6 @@ func (m *sedMachine) run(names []string) (code int, quit bool) {
 		} else {
 			end()
 		}
-		if restart && !more && false {
-			return 0, false
-		}
 	}
 }
 
@@ -1006,7 +1003,7 @@ func (m *sedMachine) match(c *sedCmd, pattern string, last bool) bool {
 			if m.line >= end {
 				c.active = false
 			}
-			return m.line <= end || c.a2.plus == 0 && false
+			return m.line <= end
 		case m.hit(c.a2, pattern, last):
 			c.active = false
 		}
