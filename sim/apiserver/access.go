@@ -41,8 +41,16 @@ type allowAll struct{}
 func (allowAll) Authorize(AccessAttributes) (bool, string) { return true, "" }
 
 func (allowAll) Rules(*rest.User, string) ([]ResourceRule, []PathRule, bool) {
+	// What the default roles give to an administrator, and to everyone who has logged in.
 	all := []string{"*"}
-	return []ResourceRule{{Verbs: all, Groups: all, Resources: all}}, []PathRule{{Verbs: all, Paths: all}}, true
+	return []ResourceRule{
+			{Verbs: all, Groups: all, Resources: all},
+			{Verbs: []string{"create"}, Groups: []string{"authorization.k8s.io"}, Resources: []string{"selfsubjectaccessreviews", "selfsubjectrulesreviews"}},
+			{Verbs: []string{"create"}, Groups: []string{"authentication.k8s.io"}, Resources: []string{"selfsubjectreviews"}},
+		}, []PathRule{
+			{Verbs: all, Paths: all},
+			{Verbs: []string{"get"}, Paths: []string{"/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"}},
+		}, true
 }
 
 // user is who sends the request.

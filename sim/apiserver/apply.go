@@ -7,6 +7,7 @@ package apiserver
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sort"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/kubonsai/kubonsai/sim/api"
 	autoscalingv1 "github.com/kubonsai/kubonsai/sim/api/autoscaling/v1"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/api/schema"
@@ -117,6 +119,9 @@ func (c *call) apply(old metav1.Object) (*rest.Response, error) {
 		}
 	}
 	owners = c.claim(owners, e, claims, changes)
+	if e.Manager == "kubectl" {
+		syncLastApplied(merged, config)
+	}
 	return c.storeApplied(old, merged, owners)
 }
 
@@ -146,6 +151,38 @@ func (c *call) claim(owners []owner, e owner, claims *managed.Set, changes manag
 		out = append(out, e)
 	}
 	return out
+}
+
+// syncLastApplied keeps the annotation of kubectl's client-side apply, where
+// there is one, in step with what kubectl applies on the server, so that a
+// reader may go back to the former.
+func syncLastApplied(merged, config map[string]any) {
+	annotations := func(tree map[string]any) map[string]any {
+		meta, _ := tree["metadata"].(map[string]any)
+		a, _ := meta["annotations"].(map[string]any)
+		return a
+	}
+	live := annotations(merged)
+	if text, _ := live[corev1.LastAppliedConfigAnnotation].(string); text == "" {
+		return
+	}
+	applied := config
+	if own := annotations(config); own[corev1.LastAppliedConfigAnnotation] != nil {
+		applied = maps.Clone(config)
+		meta := maps.Clone(config["metadata"].(map[string]any))
+		own = maps.Clone(own)
+		delete(own, corev1.LastAppliedConfigAnnotation)
+		meta["annotations"], applied["metadata"] = own, meta
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	if enc.Encode(applied) == nil {
+		live = maps.Clone(live)
+		live[corev1.LastAppliedConfigAnnotation] = b.String()
+		meta := maps.Clone(merged["metadata"].(map[string]any))
+		meta["annotations"] = live
+		merged["metadata"] = meta
+	}
 }
 
 // storeApplied creates or updates the object.

@@ -8,8 +8,8 @@ package kubectl
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
-	"os"
 	"path"
 	"strings"
 
@@ -987,7 +987,7 @@ func (b *Builder) addFile(name string) {
 	b.addDocuments(name, func() ([]byte, error) {
 		data, err := b.S.FS.ReadFile(b.S.Path(name))
 		if err != nil {
-			var pe *os.PathError
+			var pe *fs.PathError
 			if errors.As(err, &pe) {
 				return nil, fmt.Errorf("open %s: %v", name, pe.Err)
 			}

@@ -140,7 +140,14 @@ func TestParity(t *testing.T) {
 		c.Stdin = strings.NewReader(stdin)
 		var out, errs bytes.Buffer
 		c.Stdout, c.Stderr = &out, &errs
-		c.Run()
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		stop := time.AfterFunc(8*time.Second, func() { c.Process.Kill() })
+		c.Wait()
+		if !stop.Stop() {
+			t.Logf("$ %s: the real kubectl was stopped", line)
+		}
 		code := c.ProcessState.ExitCode()
 		gotOut, gotErr, gotCode := ours.do(line, stdin)
 		clean := func(s string) string { return strings.ReplaceAll(plain(s), url, "https://127.0.0.1:6443") }

@@ -75,6 +75,7 @@ type pod struct {
 	mountTries  int
 	initDone    bool
 	showIP      bool
+	quiet       bool // the next sync goes on with what the last one began
 	changed     bool // something happened that the next relist would find
 	terminating bool
 	asked       bool // its containers have been told to stop
@@ -110,6 +111,8 @@ type ctr struct {
 	probes    []*prober
 	hook      bool // postStart still runs
 	stopping  bool
+	restart   bool // the kubelet itself ends it, for another one
+	unseen    bool // it has ended, and no relist has found out
 }
 
 func (k *Kubelet) podChanged(old, obj *corev1.Pod) {
@@ -230,7 +233,9 @@ func (p *pod) done() {
 }
 
 func (c *ctr) running() bool { return c.cur != nil && c.cur.State == container.Running }
-func (c *ctr) exited() bool  { return c.cur != nil && c.cur.State == container.Exited }
+
+// exited reports whether the kubelet knows of the container's end.
+func (c *ctr) exited() bool { return c.cur != nil && c.cur.State == container.Exited && !c.unseen }
 
 // all lists the pod's containers: init, app, ephemeral.
 func (p *pod) all() []*ctr {
@@ -305,7 +310,10 @@ func (k *Kubelet) sync(p *pod) {
 		p.admitted = true
 		p.armDeadline()
 	}
-	k.writeStatus(p)
+	if !p.quiet {
+		k.writeStatus(p)
+	}
+	p.quiet = false
 	if p.ending {
 		p.done()
 		return
@@ -496,7 +504,7 @@ func (k *Kubelet) act(p *pod) {
 			if blocked {
 				continue
 			}
-			if !c.running() {
+			if c.cur == nil || c.exited() {
 				todo = append(todo, c)
 			}
 			if !p.initDone && !c.started {
@@ -685,7 +693,7 @@ func (k *Kubelet) startContainer(p *pod, c *ctr, then func(failed bool)) {
 				}
 			}
 			c.cur = p.sandbox.Create(*cfg)
-			c.ready, c.started, c.stopping = false, false, false
+			c.ready, c.started, c.stopping, c.unseen = false, false, false, false
 			p.changed = true
 			k.event(p, c.spec, c.kind, "Normal", "Created", "Container created")
 			p.later(k.jitter(startLatency+time.Duration(img.StartMS)*time.Millisecond, 0.2), func() {
@@ -791,11 +799,23 @@ func (k *Kubelet) exited(p *pod, c *ctr, cur *container.Container) {
 	}
 	c.stopProbes()
 	k.dirty[string(p.uid)] = true
-	if p.terminating {
+	switch {
+	case p.terminating:
+		p.wake(2 * time.Millisecond)
+		return
+	case c.restart:
+		// The sync that has ended the container starts the next one.
+		c.restart, p.quiet = false, true
 		p.wake(2 * time.Millisecond)
 		return
 	}
-	p.wake(k.relist(p.node))
+	c.unseen = true
+	k.Clock.After(k.relist(p.node), "kubelet relist "+p.key, func() {
+		if c.cur == cur {
+			c.unseen = false
+			p.wake(0)
+		}
+	})
 }
 
 // postStart runs the hook, then goes on.

@@ -196,6 +196,7 @@ func (k *Kubelet) probed(w *prober, err string) {
 			if w.kind == startup {
 				name = "startup"
 			}
+			w.c.restart = true
 			k.stopContainer(w.p, w.c, grace, fmt.Sprintf("Container %s failed %s probe, will be restarted", w.c.spec.Name, name))
 			return
 		}

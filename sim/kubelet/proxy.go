@@ -73,6 +73,10 @@ func (k *Kubelet) Logs(o *corev1.Pod, name string, opts LogOptions) ([]byte, res
 	}
 	cur := c.cur
 	if opts.Previous {
+		if c.old != nil && c.exited() && c.reason == "" {
+			// When a container ends, the kubelet removes those before it.
+			return []byte("unable to retrieve container logs for containerd://" + c.old.ID), nil, nil
+		}
 		if c.old == nil && !(cur != nil && cur.State == container.Exited && c.reason != "") {
 			return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("previous terminated container %q in pod %q not found", name, o.Name))
 		}

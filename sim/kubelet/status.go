@@ -93,7 +93,11 @@ func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
 	if c.prev != nil {
 		s.LastTerminationState.Terminated = c.prev
 	}
-	switch cur.State {
+	state := cur.State
+	if c.unseen && !p.terminating {
+		state = container.Running
+	}
+	switch state {
 	case container.Created:
 		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
 		if len(p.obj.Spec.InitContainers) > 0 {

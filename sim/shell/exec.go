@@ -152,7 +152,9 @@ func (s *Shell) compound(cmd syntax.Command) {
 			s.status = 1
 			return
 		}
-		s.trace("((", printNode(c.X), "))")
+		if s.opts['x'] {
+			s.trace("((", printNode(c.X), "))")
+		}
 		s.status = int(b2i(n == 0))
 	case *syntax.LetClause:
 		s.let(c.Exprs)

@@ -67,6 +67,7 @@ type builder struct {
 
 func (b *builder) add(text string, quoted bool) error {
 	b.open, b.ws = true, false
+	b.s.work(len(text))
 	b.size += len(text)
 	if b.size > maxExpansion || len(b.fields) > maxFields {
 		return errMemory()
@@ -702,7 +703,7 @@ func (b *builder) expOp(p *syntax.ParamExp, name string, index syntax.ArithmExpr
 		if err != nil {
 			return err
 		}
-		return b.emit(v.each(func(t string) string { return remove(t, pat, op) }), quoted)
+		return b.emit(v.each(func(t string) string { return s.remove(t, pat, op) }), quoted)
 	case syntax.UpperFirst, syntax.UpperAll, syntax.LowerFirst, syntax.LowerAll:
 		pat, err := s.patternOf(p.Exp.Word)
 		if err != nil {
@@ -810,7 +811,7 @@ func (v value) each(fn func(string) string) value {
 	return v
 }
 
-func remove(t, pat string, op syntax.ParExpOperator) string {
+func (s *Shell) remove(t, pat string, op syntax.ParExpOperator) string {
 	var cuts []int
 	for i := range t {
 		cuts = append(cuts, i)
@@ -831,6 +832,7 @@ func remove(t, pat string, op syntax.ParExpOperator) string {
 		cuts = cuts[:min(len(cuts), 16<<10)]
 	}
 	for _, i := range cuts {
+		s.work(len(t))
 		if prefix && pattern.Match(pat, t[:i], pattern.Ext) {
 			return t[i:]
 		}
@@ -939,6 +941,7 @@ func (s *Shell) replace(r *syntax.Replace, v value) (value, error) {
 	out := v.each(func(t string) string {
 		var b strings.Builder
 		for i := 0; ; {
+			s.work(16)
 			if b.Len() > maxExpansion {
 				over = true
 				return ""
@@ -961,6 +964,7 @@ func (s *Shell) replace(r *syntax.Replace, v value) (value, error) {
 				}
 			default:
 				for j := len(t); j > i || j == i && anchor != 0; j-- {
+					s.work(j - i)
 					if pattern.Match(pat, t[i:j], pattern.Ext) {
 						n = j - i
 						break

@@ -114,6 +114,7 @@ type Shell struct {
 	optPos      int
 	cleanups    []func()
 	keepRedirs  bool
+	worked      int
 
 	random       uint64
 	randomSeeded bool
@@ -308,6 +309,15 @@ func (s *Shell) tick() {
 	}
 	if len(s.sigs) > 0 {
 		s.handleSignals()
+	}
+}
+
+// work counts n bytes of an expansion as ticks, so that large expansions yield
+// as often as many small statements do.
+func (s *Shell) work(n int) {
+	s.worked += n
+	for ; s.worked >= 512 && s.proc != nil; s.worked -= 512 {
+		s.proc.Tick()
 	}
 }
 

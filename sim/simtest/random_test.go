@@ -32,12 +32,18 @@ func TestRandomRuns(t *testing.T) {
 	if testing.Short() {
 		n = min(n, 50)
 	}
-	for i := range n {
-		seed := *first + uint64(i)
-		if msg, log := runSeed(seed); msg != "" {
-			t.Fatalf("seed %d: %s\nactions:\n  %s\nrun again with: go test ./sim/simtest -run TestRandomRuns -seed %d -seeds 1",
-				seed, msg, strings.Join(log, "\n  "), seed)
-		}
+	const groups = 4
+	for g := range groups {
+		t.Run(strconv.Itoa(g), func(t *testing.T) {
+			t.Parallel()
+			for i := g; i < n; i += groups {
+				seed := *first + uint64(i)
+				if msg, log := runSeed(seed); msg != "" {
+					t.Fatalf("seed %d: %s\nactions:\n  %s\nrun again with: go test ./sim/simtest -run TestRandomRuns -seed %d -seeds 1",
+						seed, msg, strings.Join(log, "\n  "), seed)
+				}
+			}
+		})
 	}
 }
 

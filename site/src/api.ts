@@ -631,6 +631,13 @@ class RunImpl implements Run {
   stop(): void {
     if (this.done) return
     this.tell('interrupt')
+    // A program that does not even answer is stuck in a loop that cannot be
+    // interrupted: it is ended, and the cluster comes back as it was saved.
+    let answered = false
+    this.cluster.status().then(() => { answered = true }, () => { answered = true })
+    setTimeout(() => {
+      if (!answered && !this.done) this.cluster.restart('a command could not be stopped, so the cluster’s program was ended')
+    }, 700)
     setTimeout(() => {
       if (this.done) return
       this.tell('kill')

@@ -98,9 +98,7 @@ function nameOf(s: Snippet): string {
 /** Writes the page's files into the reader's home, and shows what was kept of this page. */
 function prepare(c: Cluster): Promise<void> {
   prepared ??= (async () => {
-    for (const s of snippets()) {
-      if (s.block.kind === 'file') await prepareFile(c, s)
-    }
+    await Promise.all(snippets().filter(s => s.block.kind === 'file').map(s => prepareFile(c, s)))
     let names: Set<string>
     try {
       names = new Set((await c.files.list(stateDir)).map(e => e.name))
@@ -139,13 +137,12 @@ async function prepareFile(c: Cluster, s: Snippet): Promise<void> {
   const origin = `${stateDir}/files/${file.replaceAll('/', '__')}`
   const content = s.block.text + '\n'
   const read = (path: string): Promise<string | null> => c.files.read(path).catch(() => null)
-  const [there, from] = [await read(file), await read(origin)]
+  const [there, from] = await Promise.all([read(file), read(origin)])
   // A file that the reader has changed stays theirs; an unchanged one follows its page.
   if (there === null || (there === from && there !== content)) {
-    await c.files.write(file, content)
-    await c.files.write(origin, content)
+    await Promise.all([c.files.write(file, content), c.files.write(origin, content)])
   } else if (there !== content) s.text = there.replace(/\n$/, '')
-  if (s.block.url) await c.url(s.block.url, (await read(file)) ?? content)
+  if (s.block.url) await c.url(s.block.url, s.text + '\n')
 }
 
 /** A file block was edited in place. */
@@ -215,7 +212,7 @@ function columnsOf(s: Snippet): number {
 }
 
 /** Runs a block: its commands in order, those that never end beside the others. */
-export async function run(s: Snippet): Promise<void> {
+export async function run(s: Snippet, early: () => boolean = () => false): Promise<void> {
   let stopped = false
   const live = new Set<Run>()
   const running: Running = {
@@ -232,7 +229,11 @@ export async function run(s: Snippet): Promise<void> {
     s.fail(err)
     return
   }
+  if (early()) return
+  const t = strings(s.block.box)
   s.began(running)
+  s.say(t.running, 'busy')
+  s.log.hidden = false
   s.log.replaceChildren()
   const shown: Shown = { parts: [], status: null }
   let code = 0
@@ -241,7 +242,6 @@ export async function run(s: Snippet): Promise<void> {
     clearTimeout(timer)
     timer = window.setTimeout(() => void keep(s).catch(() => {}), 600)
   }
-  const t = strings(s.block.box)
   const one = async (script: string, title: string, beside: boolean): Promise<number> => {
     const screen = section(s, title)
     const part = { title, output: '' }
@@ -302,10 +302,9 @@ export async function run(s: Snippet): Promise<void> {
     if (stopped && code === 0) code = 130
   } catch (err) {
     s.fail(err)
-  } finally {
-    s.ended()
+    return
   }
-  if (s.log.querySelector('.failed')) return
+  s.ended()
   clearTimeout(timer)
   shown.status = code
   screens.set(s, { screen: screens.get(s)?.screen ?? section(s, ''), shown })

@@ -121,21 +121,34 @@ export class Snippet extends HTMLElement {
       this.running.stop()
       return
     }
+    let stopped = false
     try {
       if (this.block.kind === 'file') {
         await (await this.load()).saveFile(this)
         return
       }
+      // Stop works from the first moment on, even before there is a cluster.
+      this.began({ stop: () => {
+        stopped = true
+        this.ended()
+        this.say(this.t.stopped, '')
+      } })
       this.say(this.t.starting, 'busy')
-      await (await this.load()).run(this)
+      await (await this.load()).run(this, () => stopped)
     } catch (err) {
       this.fail(err)
+    } finally {
+      if (this.block.kind === 'snippet') {
+        if (!stopped) this.ended()
+        this.dataset['runs'] = String(Number(this.dataset['runs'] ?? 0) + 1)
+      }
     }
   }
 
   /** Shows that the cluster is not to be had; the author's text stays. */
   fail(err: unknown): void {
     this.log.hidden = false
+    this.ended()
     this.log.replaceChildren(h('p', { class: 'failed', role: 'alert' }, `${this.t.failed} (${err instanceof Error ? err.message : String(err)})`))
     this.say('', '')
   }
@@ -150,12 +163,12 @@ export class Snippet extends HTMLElement {
     this.running = running
     this.runButton.textContent = this.t.stop
     this.runButton.classList.add('stop')
-    this.say(this.t.running, 'busy')
-    this.log.hidden = false
+    this.dataset['state'] = 'running'
   }
 
   ended(): void {
     this.running = null
+    delete this.dataset['state']
     this.runButton.textContent = this.t.run
     this.runButton.classList.remove('stop')
   }

@@ -70,14 +70,17 @@ export const run = snippet => snippet.getByRole('button', { name: 'Run', exact: 
 export const stop = snippet => snippet.getByRole('button', { name: 'Stop', exact: true }).click()
 /** Waits for the block to end and returns its output and status. */
 export async function ended(snippet, timeout = 60_000) {
-  await snippet.getByRole('button', { name: 'Run', exact: true }).waitFor({ timeout })
+  const begin = Date.now()
+  while (await snippet.evaluate(e => e.running !== null)) {
+    if (Date.now() - begin > timeout) throw new Error(`still running after ${timeout} ms:\n${await text(snippet)}`)
+    await new Promise(r => setTimeout(r, 30))
+  }
   return { output: await text(snippet), status: (await snippet.locator('.status').textContent()) ?? '' }
 }
 export const text = async snippet => (await snippet.locator('.out').innerText().catch(() => '')) ?? ''
 /** Runs a block to its end. */
 export async function complete(snippet, timeout) {
   await run(snippet)
-  await snippet.locator('.status').filter({ hasText: /running|starting/ }).waitFor({ timeout: 2000 }).catch(() => {})
   return ended(snippet, timeout)
 }
 /** Waits until the output contains what is looked for. */

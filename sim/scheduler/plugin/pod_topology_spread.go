@@ -1,3 +1,6 @@
+// The plugin PodTopologySpread: pods of one group stay spread over zones, nodes
+// or other domains (https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/).
+
 package plugin
 
 import (

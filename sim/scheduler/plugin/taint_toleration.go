@@ -1,3 +1,6 @@
+// The plugin TaintToleration: nodes whose taints a pod does not tolerate are
+// filtered out or scored low (https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/).
+
 package plugin
 
 import corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"

@@ -18,18 +18,18 @@ const (
 	NoCase                  // letters match in both cases
 )
 
-// budget bounds the backtracking of one match; a pattern that needs more does
-// not match.
-const budget = 1 << 20
+// budget bounds the backtracking of one match, beside 64 steps for each byte of
+// the text; a pattern that needs more does not match.
+const budget = 1 << 16
 
 type matcher struct {
 	mode  Mode
-	steps int
+	steps int // that are left
 }
 
 // Match reports whether the whole of s matches the pattern.
 func Match(pat, s string, mode Mode) bool {
-	m := matcher{mode: mode}
+	m := matcher{mode: mode, steps: budget + 64*len(s)}
 	return m.match(pat, s)
 }
 
@@ -88,7 +88,7 @@ func (m *matcher) match(pat, s string) bool {
 	star, back := -1, 0 // where to resume after the last *
 	var p, i int
 	for {
-		if m.steps++; m.steps > budget {
+		if m.steps--; m.steps < 0 {
 			return false
 		}
 		if p < len(pat) {
@@ -201,7 +201,7 @@ func (m *matcher) ext(op byte, alts []string, rest, s string) bool {
 		return false
 	}
 	for n := len(s); n >= 0; n-- {
-		if m.steps > budget {
+		if m.steps < 0 {
 			return false
 		}
 		for _, a := range alts {
@@ -235,7 +235,7 @@ func class(pat string, r rune, nocase bool) (size int, hit, ok bool) {
 			return i + 1, hit != neg, true
 		}
 		if strings.HasPrefix(pat[i:], "[:") {
-			if end := strings.Index(pat[i:], ":]"); end > 0 {
+			if end := strings.Index(pat[i:], ":]"); end > 1 {
 				hit = hit || Class(pat[i+2:i+end], r)
 				i += end + 2
 				continue

@@ -534,7 +534,7 @@ func tarTool(t *T) int {
 	if len(t.args) > 0 && !strings.HasPrefix(t.args[0], "-") {
 		t.args[0] = "-" + t.args[0]
 	}
-	if !t.parse("cxtzvf:C:pjJkhOP", "create=c", "extract=x", "list=t", "gzip=z", "verbose=v", "file=f", "directory=C", "exclude=E", "strip-components=S", "no-same-owner=N?") {
+	if !t.parse("cxtzvf:C:pjJkhOPmo", "create=c", "extract=x", "get=x", "list=t", "gzip=z", "verbose=v", "file=f", "directory=C", "touch=m", "to-stdout=O", "exclude=E", "strip-components=S", "no-same-owner=N?") {
 		return 2
 	}
 	file := t.opts["f"]
@@ -723,7 +723,9 @@ func tarTool(t *T) int {
 			}
 			if h.Typeflag != tar.TypeSymlink {
 				_ = t.FS.Chmod(p, h.FileInfo().Mode().Perm())
-				_ = t.FS.Chtimes(p, h.ModTime, h.ModTime)
+				if !t.has("m") {
+					_ = t.FS.Chtimes(p, h.ModTime, h.ModTime)
+				}
 			}
 		}
 		for _, n := range t.args {

@@ -554,7 +554,7 @@ func trSet(spec string) ([]rune, int, error) {
 	for i := 0; i < len(rs); {
 		rest := string(rs[i:])
 		if strings.HasPrefix(rest, "[:") {
-			if end := strings.Index(rest, ":]"); end > 0 {
+			if end := strings.Index(rest, ":]"); end > 1 {
 				name := rest[2:end]
 				if !strings.Contains("alpha digit alnum upper lower space blank punct print graph cntrl xdigit", name) {
 					return nil, 0, fmt.Errorf("invalid character class ‘%s’", name)

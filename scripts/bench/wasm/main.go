@@ -1,0 +1,131 @@
+//go:build js && wasm
+
+// The core in wasm, as a page's worker runs it, without the page: prints one
+// line of JSON per figure. Run by ../wasm.mjs, which provides the CPU clock.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall/js"
+	"time"
+
+	"github.com/kubonsai/kubonsai/sim"
+	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/client"
+	"github.com/kubonsai/kubonsai/sim/store"
+)
+
+var selector = metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
+
+func cpu() float64 { return js.Global().Call("benchCPU").Float() }
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func report(name string, value float64, unit string) {
+	b, _ := json.Marshal(map[string]any{"name": name, "value": value, "unit": unit})
+	fmt.Println(string(b))
+}
+
+func measured(fn func()) float64 {
+	at := cpu()
+	fn()
+	return cpu() - at
+}
+
+func create(c *sim.Cluster, replicas int) {
+	n := int32(replicas)
+	d := &appsv1.Deployment{}
+	d.Namespace, d.Name = "default", "web"
+	d.Spec.Replicas = &n
+	d.Spec.Selector = &selector
+	d.Spec.Template.Labels = selector.MatchLabels
+	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "web", Image: "nginx:1.27"}}
+	_, err := client.Create(client.New(c.Handler(), "bench"), d)
+	must(err)
+}
+
+func ready(c *sim.Cluster) int {
+	d, err := client.Get[*appsv1.Deployment](client.New(c.Handler(), "bench"), "default", "web")
+	must(err)
+	return int(d.Status.ReadyReplicas)
+}
+
+func makeReady(c *sim.Cluster, replicas int) {
+	create(c, replicas)
+	if !c.Jump(c.Now().Add(time.Hour), func() bool { return ready(c) == replicas }) {
+		must(fmt.Errorf("%d of %d pods are ready after an hour", ready(c), replicas))
+	}
+}
+
+func run(c *sim.Cluster, line string) string {
+	var out strings.Builder
+	r := c.Terminal("1").Start(line, sim.RunOptions{OnOutput: func(_ int, p []byte) { out.Write(p) }})
+	c.Jump(c.Now().Add(time.Minute), func() bool { _, done := r.Done(); return done })
+	return out.String()
+}
+
+func boot(nodes int, b store.Backend) *sim.Cluster {
+	c, err := sim.New(sim.Options{Nodes: nodes, Backend: b})
+	must(err)
+	return c
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "memory" {
+		c := boot(10, nil)
+		makeReady(c, 1000)
+		heap("heap with 1000 pods")
+		runtime.KeepAlive(c)
+		return
+	}
+	var c *sim.Cluster
+	report("boot", measured(func() { c = boot(1, nil) }), "ms")
+	report("kubectl get nodes", measured(func() { run(c, "kubectl get nodes") }), "ms")
+	c.Close()
+	for _, n := range []int{3, 100, 1000} {
+		best := 0.0
+		for i := range 3 {
+			c := boot(10, nil)
+			t := measured(func() { makeReady(c, n) })
+			if i == 0 {
+				report(fmt.Sprintf("%d Ready, first", n), t, "ms")
+			}
+			if i == 0 || t < best {
+				best = t
+			}
+			c.Close()
+		}
+		report(fmt.Sprintf("%d Ready", n), best, "ms")
+	}
+	// As the page's worker does: a turn of virtual time, then a flush.
+	c = boot(10, store.NewMemory())
+	must(c.Flush())
+	flush := 0.0
+	create(c, 1000)
+	for ready(c) < 1000 {
+		c.Turn(c.Now().Add(50*time.Millisecond), 1<<20)
+		flush += measured(func() { must(c.Flush()) })
+	}
+	report("flushes of 1000 pods", flush, "ms")
+	report("kubectl get pods, 1000", measured(func() { run(c, "kubectl get pods") }), "ms")
+	c.Close()
+}
+
+func heap(name string) {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	report(name, float64(m.HeapAlloc)/1e6, "MB")
+}
