@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubonsai/kubonsai/sim/api"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/rest"
 	"sigs.k8s.io/yaml"
@@ -14,6 +15,27 @@ import (
 
 // addonManifests are applied to every new cluster.
 var addonManifests = []string{`
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {name: system-cluster-critical}
+value: 2000000000
+description: For the pods that the cluster itself needs, on whichever node.
+`, `
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {name: system-node-critical}
+value: 2000001000
+description: For the pods that a node itself needs.
+`, `
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata:
+  name: standard
+  annotations: {storageclass.kubernetes.io/is-default-class: "true"}
+provisioner: rancher.io/local-path
+reclaimPolicy: Delete
+volumeBindingMode: WaitForFirstConsumer
+`, `
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: coredns, namespace: kube-system}
@@ -88,6 +110,11 @@ func (c *Cluster) addons() error {
 		if _, err := c.admin.Do(&rest.Request{Method: "POST", Body: body, Path: client.Path(res, head.Metadata.Namespace, "", ""),
 			Header: rest.Header{"Content-Type": "application/json", "User-Agent": "kubeadm"}}); err != nil {
 			return fmt.Errorf("add-on %s: %w", head.Kind, err)
+		}
+	}
+	for _, obj := range rbac.Defaults() {
+		if _, err := c.admin.Do(&rest.Request{Method: "POST", Object: obj, Path: client.Path(api.Of(obj), "", "", "")}); err != nil {
+			return fmt.Errorf("add-on %s: %w", api.Of(obj).Kind, err)
 		}
 	}
 	return nil

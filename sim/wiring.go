@@ -9,19 +9,26 @@ import (
 	"github.com/kubonsai/kubonsai/sim/api"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/apiserver/admission"
+	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/container"
 	"github.com/kubonsai/kubonsai/sim/container/image"
+	"github.com/kubonsai/kubonsai/sim/controller/cronjob"
+	"github.com/kubonsai/kubonsai/sim/controller/daemonset"
 	"github.com/kubonsai/kubonsai/sim/controller/deployment"
+	"github.com/kubonsai/kubonsai/sim/controller/disruption"
 	"github.com/kubonsai/kubonsai/sim/controller/endpoints"
 	"github.com/kubonsai/kubonsai/sim/controller/endpointslice"
 	"github.com/kubonsai/kubonsai/sim/controller/garbagecollector"
 	"github.com/kubonsai/kubonsai/sim/controller/horizontalpodautoscaler"
+	"github.com/kubonsai/kubonsai/sim/controller/job"
 	"github.com/kubonsai/kubonsai/sim/controller/namespace"
 	"github.com/kubonsai/kubonsai/sim/controller/nodelifecycle"
 	"github.com/kubonsai/kubonsai/sim/controller/podgc"
 	"github.com/kubonsai/kubonsai/sim/controller/replicaset"
+	"github.com/kubonsai/kubonsai/sim/controller/resourcequota"
 	"github.com/kubonsai/kubonsai/sim/controller/serviceaccount"
+	"github.com/kubonsai/kubonsai/sim/controller/statefulset"
 	"github.com/kubonsai/kubonsai/sim/kubectl"
 	"github.com/kubonsai/kubonsai/sim/kubelet"
 	"github.com/kubonsai/kubonsai/sim/network"
@@ -53,7 +60,7 @@ var readerAddr = netip.MustParseAddr("172.18.0.1")
 // wire makes all parts. Nothing runs before the host's first turn.
 func (c *Cluster) wire(state *kept) error {
 	c.server = apiserver.New(apiserver.Options{
-		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: admission.Default(),
+		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: admission.Default(), Authorizer: rbac.New(c.store),
 		OnPanic: func(r any, stack []byte) { c.opts.Log(fmt.Sprintf("the API server panicked: %v\n%s", r, stack)) },
 	})
 	if state != nil {
@@ -89,6 +96,8 @@ func (c *Cluster) wire(state *kept) error {
 		Runtime: c.runtime, Network: c.network, Seed: c.seed, ImagesPresent: c.opts.ImagesPresent,
 	})
 	c.server.SetNodeProxy(nodeProxy{c.kubelet})
+	c.server.SetView("nodes", c.kubelet.NodeView)
+	c.server.SetView("leases.coordination.k8s.io", c.kubelet.LeaseView)
 	c.proxy.IsNode, c.proxy.NodeOf = c.kubelet.IsNode, c.kubelet.NodeOf
 
 	if state == nil {
@@ -112,6 +121,13 @@ func (c *Cluster) wire(state *kept) error {
 	replicaset.New(manager, c.factory)
 	replicaset.NewReplicationController(manager, c.factory)
 	deployment.New(manager, c.factory)
+	job.New(manager, c.factory)
+	job.NewCleaner(manager, c.factory)
+	cronjob.New(manager, c.factory)
+	daemonset.New(manager, c.factory)
+	statefulset.New(manager, c.factory)
+	disruption.New(manager, c.factory)
+	resourcequota.New(manager, c.factory, discover)
 	garbagecollector.New(manager, c.factory, discover)
 	namespace.New(manager, c.factory, discover)
 	serviceaccount.New(manager, c.factory, "")

@@ -23,5 +23,5 @@ func (c *call) get() (*rest.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.respond(200, obj)
+	return c.respond(200, c.seen(obj))
 }

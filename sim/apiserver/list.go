@@ -296,7 +296,7 @@ func (c *call) page(l *listing) (*metav1.List, error) {
 	list.ResourceVersion = strconv.FormatUint(snap.Revision, 10)
 	if l.name != "" && l.namespace != "" && l.next == "" && snap.Revision == c.s.store.Revision() {
 		if obj := c.s.lookup(c.kind.Key, l.namespace, l.name); obj != nil && l.matches(obj) {
-			list.Items = append(list.Items, c.kind.external(obj))
+			list.Items = append(list.Items, c.kind.external(c.seen(obj)))
 		}
 		return list, nil
 	}
@@ -314,7 +314,7 @@ func (c *call) page(l *listing) (*metav1.List, error) {
 			return all // only then is the number of what remains told
 		}
 		last = key
-		list.Items = append(list.Items, c.kind.external(obj))
+		list.Items = append(list.Items, c.kind.external(c.seen(obj)))
 		return true
 	})
 	if rest > 0 {

@@ -54,6 +54,7 @@ type Server struct {
 	authorizer Authorizer
 	address    string
 	onPanic    func(r any, stack []byte)
+	views      map[string]func(metav1.Object) metav1.Object // by resource; see SetView
 
 	uids     *seed.Stream
 	suffixes *seed.Stream
@@ -175,6 +176,9 @@ func succeeded(details *metav1.StatusDetails, code int32) *metav1.Status {
 
 // serve finds out what is asked and does it.
 func (c *call) serve() (*rest.Response, error) {
+	if err := c.impersonate(); err != nil {
+		return nil, err
+	}
 	if resp, done, err := c.route(); done || err != nil {
 		return resp, err
 	}

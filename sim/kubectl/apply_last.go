@@ -46,7 +46,10 @@ func (o *viewLastOptions) Complete(s *Session, args []string) error {
 	return b.Do().Visit(func(i *Info) error {
 		text, ok := tree.Strings(i.Object, "metadata", "annotations")[lastApplied]
 		if !ok {
-			return AddSource(fmt.Sprintf("no last-applied-configuration annotation found on resource: %s\n", i.Name), i.Source, errors.New("<nil>"))
+			if i.Source == "" { // the real one says nothing either
+				return nil
+			}
+			return AddSource(fmt.Sprintf("no last-applied-configuration annotation found on resource: %s\n", i.Name), i.Source, errors.New("%!v(<nil>)"))
 		}
 		o.texts = append(o.texts, text)
 		return nil

@@ -4,6 +4,7 @@
 package kubectl
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -46,6 +47,7 @@ type createOptions struct {
 	validate   string
 	saveConfig bool
 	edit       bool
+	windows    bool
 	raw        string
 	manager    string
 	dryRun     DryRun
@@ -60,8 +62,7 @@ func (o *createOptions) Flags(f *pflag.FlagSet) {
 	saveConfigFlag(f, &o.saveConfig)
 	selectorFlag(f, &o.selector)
 	f.BoolVar(&o.edit, "edit", false, "Edit the objects before they are created")
-	f.BoolVar(&o.edit, "windows-line-endings", false, "Has no effect here")
-	_ = f.MarkHidden("windows-line-endings")
+	f.BoolVar(&o.windows, "windows-line-endings", false, "Has no effect here")
 	f.StringVar(&o.raw, "raw", "", "Path to POST to on the server, as it is")
 	fieldManagerFlag(f, &o.manager, "kubectl-create")
 }
@@ -222,8 +223,9 @@ func (o *creator) createAs(obj metav1.Object, operation, what string) error {
 		return err
 	}
 	if o.saveConfig {
-		setLastApplied(t)
-		obj.GetObjectMeta().Annotations = tree.Strings(t, "metadata", "annotations")
+		if err := saveConfig(obj, t); err != nil {
+			return err
+		}
 	}
 	if o.dryRun == DryRunClient {
 		return o.out.print(o.s, operation, o.dryRun, obj)
@@ -245,6 +247,23 @@ func (o *creator) createAs(obj metav1.Object, operation, what string) error {
 		return err
 	}
 	return o.out.print(o.s, operation, o.dryRun, typed)
+}
+
+// saveConfig keeps an object that this client made in its own annotation, and
+// in its tree's.
+func saveConfig(obj metav1.Object, t tree.Map) error {
+	data, err := json.Marshal(obj)
+	if err != nil {
+		return err
+	}
+	m := obj.GetObjectMeta()
+	annotations := map[string]string{lastApplied: string(data) + "\n"}
+	for k, v := range m.Annotations {
+		annotations[k] = v
+	}
+	m.Annotations = annotations
+	tree.Set(t, string(data)+"\n", "metadata", "annotations", lastApplied)
+	return nil
 }
 
 const suffixLetters = "bcdfghjklmnpqrstvwxz2456789"

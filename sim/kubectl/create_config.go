@@ -236,6 +236,7 @@ func (o *createConfigMap) Run(s *Session) error {
 func createSecretCommand() *Command {
 	return &Command{
 		Use:   "secret (docker-registry | generic | tls)",
+		New:   needsSubcommand,
 		Short: "Create a secret with a subcommand",
 		Long:  "Create a secret: for an image registry, from files and literals, or from a certificate and its key.",
 		Sub: []*Command{

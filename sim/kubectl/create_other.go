@@ -53,7 +53,8 @@ func createServiceCommand() *Command {
 		return &Command{Use: use, Short: short, New: func() Verb { return &createService{kind: t} }}
 	}
 	return &Command{
-		Use: "service", Aliases: []string{"svc"},
+		Use: "service [flags]", Aliases: []string{"svc"},
+		New:   needsSubcommand,
 		Short: "Create a service with a subcommand",
 		Sub: []*Command{
 			sub("clusterip NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]", "Create a ClusterIP service", corev1.ServiceTypeClusterIP),
@@ -266,7 +267,7 @@ func (o *createPDB) Run(*Session) error {
 }
 
 func createIngressCommand() *Command {
-	return &Command{Use: "ingress NAME --rule=host/path=service:port[,tls[=secret]]", Aliases: []string{"ing"},
+	return &Command{Use: "ingress NAME --rule=host/path=service:port[,tls[=secret]] ", Aliases: []string{"ing"},
 		Short: "Create an ingress with the specified name", New: func() Verb { return &createIngress{} }}
 }
 

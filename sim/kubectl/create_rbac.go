@@ -172,7 +172,31 @@ func (o *createClusterRole) Flags(f *pflag.FlagSet) {
 	o.creator.Flags(f)
 	o.roleRules.flags(f)
 	f.StringSliceVar(&o.urls, "non-resource-url", nil, "Path that the rule allows; may be repeated")
-	f.StringToStringVar(&o.aggregation, "aggregation-rule", nil, "Labels of the cluster roles to combine")
+	f.Var(&labelMap{&o.aggregation}, "aggregation-rule", "Labels of the cluster roles to combine")
+}
+
+// labelMap is a flag of key=value pairs, separated by commas.
+type labelMap struct{ m *map[string]string }
+
+func (l *labelMap) Type() string   { return "mapStringString" }
+func (l *labelMap) String() string { return joinLabels(*l.m) }
+
+// Set adds pairs.
+func (l *labelMap) Set(text string) error {
+	if *l.m == nil {
+		*l.m = map[string]string{}
+	}
+	for _, pair := range strings.Split(text, ",") {
+		if pair == "" {
+			continue
+		}
+		k, v, ok := strings.Cut(pair, "=")
+		if !ok {
+			return fmt.Errorf("malformed pair, expect string=string")
+		}
+		(*l.m)[strings.TrimSpace(k)] = strings.TrimSpace(v)
+	}
+	return nil
 }
 
 func (o *createClusterRole) Validate() error {

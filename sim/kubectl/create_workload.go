@@ -145,7 +145,7 @@ func (o *createJob) Run(s *Session) error {
 
 func createCronJobCommand() *Command {
 	return &Command{
-		Use:      "cronjob NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...]",
+		Use:      "cronjob NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [flags]",
 		Aliases:  []string{"cj"},
 		Short:    "Create a cron job with the specified name",
 		Examples: `kubectl create cronjob nightly --image=busybox --schedule='0 3 * * *' -- date`,

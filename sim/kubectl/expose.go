@@ -65,7 +65,7 @@ func (o *overrideFlags) apply(obj metav1.Object) error {
 		t = smerge.Merge(t, m)
 	case "strategic":
 		if yerr != nil || !isMap {
-			return errors.New("Invalid JSON document")
+			return errors.New("invalid JSON document")
 		}
 		t, err = smerge.Strategic(t, m, schemaOf(t))
 	case "json":

@@ -344,4 +344,28 @@ func (c *Client) watchObject(m *Mapping, namespace, name string, timeout time.Du
 	return timedOut, err
 }
 
+// subcommandsOnly is a command that prints its help on stderr and fails,
+// because it needs a subcommand.
+type subcommandsOnly struct{}
+
+func (*subcommandsOnly) Flags(*pflag.FlagSet) {}
+func (v *subcommandsOnly) Validate() error    { return nil }
+
+func (v *subcommandsOnly) Complete(s *Session, args []string) error {
+	if len(args) > 0 {
+		return s.UsageErrorf("unknown command %q", strings.Join(args, " "))
+	}
+	return nil
+}
+
+func (*subcommandsOnly) Run(s *Session) error {
+	s.Stdout = s.Stderr
+	if err := s.help(s.Command, nil); err != nil {
+		return err
+	}
+	return ErrExit
+}
+
+func needsSubcommand() Verb { return &subcommandsOnly{} }
+
 var errTimedOut = errors.New("timed out waiting for the condition")

@@ -17,6 +17,7 @@ import (
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	"github.com/kubonsai/kubonsai/sim/kubectl/smerge"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
+	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
 func cordonCommand() *Command {
@@ -183,6 +184,11 @@ func (o *drainOptions) Run(s *Session) error {
 		s.Errorf("There are pending nodes to be drained:\n")
 		for _, n := range remaining {
 			s.Errorf(" %s\n", n)
+		}
+	}
+	if len(fatal) == 1 {
+		if list, ok := fatal[0].(Aggregate); ok { // printed without "error: ", as upstream's list within a list is
+			return &rest.ExitError{Code: 1, Message: list.Error()}
 		}
 	}
 	return NewAggregate(fatal)

@@ -95,9 +95,12 @@ func (o *patchOptions) Run(s *Session) error {
 			return fmt.Errorf("unable to read patch file: %v", openError(o.file, err))
 		}
 	}
-	data, err := yaml.YAMLToJSON(text)
-	if err != nil {
-		return fmt.Errorf("unable to parse %q: %v", o.patch, err)
+	data := text
+	if !strings.HasPrefix(strings.TrimLeft(string(text), " \t\r\n"), "{") { // else it is JSON already
+		var err error
+		if data, err = yaml.YAMLToJSON(text); err != nil {
+			return fmt.Errorf("unable to parse %q: %v", o.patch, err)
+		}
 	}
 	b, err := s.objects(o.files, o.args)
 	if err != nil {
@@ -133,7 +136,7 @@ func (o *patchOptions) Run(s *Session) error {
 		if smerge.Equal(before, after) {
 			operation = "patched (no change)"
 		}
-		return o.out.print(s, operation, o.dryRun, after)
+		return o.out.print(s, operation, DryRunNone, after) // the real one does not say "dry run" here
 	})
 	if err != nil {
 		return err
@@ -152,7 +155,7 @@ func gvkText(gvk metav1.GroupVersionKind) string {
 func patchLocally(obj tree.Map, media string, data []byte) (tree.Map, error) {
 	v, err := metav1.DecodeTree(data)
 	if err != nil {
-		return nil, err
+		return nil, map[string]error{JSONPatch: err, MergePatch: errors.New("Invalid JSON Patch"), StrategicMergePatch: errors.New("invalid JSON document")}[media]
 	}
 	m, isMap := v.(tree.Map)
 	ops, isList := v.([]any)
@@ -174,7 +177,7 @@ func patchLocally(obj tree.Map, media string, data []byte) (tree.Map, error) {
 		return nil, fmt.Errorf("strategic merge patch is not supported for %s locally, try --type merge", gvkText(gvk))
 	}
 	if !isMap {
-		return nil, errors.New("Invalid JSON document")
+		return nil, errors.New("invalid JSON document")
 	}
 	return smerge.Strategic(obj, m, t)
 }

@@ -284,14 +284,16 @@ func (s *Session) connect(method string, pod *corev1.Pod, subresource string, qu
 	return c.Do(&rest.Request{Method: method, Path: m.Path(pod.Namespace, pod.Name, subresource), Query: query})
 }
 
-// remoteError strips what only the API adds from errors of a remote command.
+// remoteError words errors of a remote command as the stream's far end does,
+// which names an internal error twice.
 func remoteError(err error) error {
 	var exit *rest.ExitError
 	if err == nil || errors.As(err, &exit) || errorsIsInterrupted(err) {
 		return err
 	}
 	if apierrors.IsInternalError(err) {
-		return errors.New(err.Error())
+		const internal = "Internal error occurred: "
+		return errors.New(internal + internal + strings.TrimPrefix(strings.TrimPrefix(err.Error(), internal), internal))
 	}
 	return err
 }

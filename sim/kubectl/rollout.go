@@ -25,7 +25,7 @@ import (
 
 func rolloutCommand() *Command {
 	return &Command{
-		Use: "rollout SUBCOMMAND", Short: "Manage the rollout of a resource",
+		Use: "rollout SUBCOMMAND", New: needsSubcommand, Short: "Manage the rollout of a resource",
 		Long: "Look at and steer the rollouts of deployments, daemon sets and stateful sets.",
 		Examples: `kubectl rollout status deployment/web
 kubectl rollout undo deployment/web

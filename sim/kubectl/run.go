@@ -255,6 +255,7 @@ func (o *runOptions) Run(s *Session) error {
 	if err != nil {
 		return err
 	}
+	pod.SetGroupVersionKind(m.GVK())
 	var obj any = pod
 	var made tree.Map
 	if o.dryRun == DryRunClient {
@@ -267,7 +268,9 @@ func (o *runOptions) Run(s *Session) error {
 			return err
 		}
 		if o.saveConfig {
-			setLastApplied(t)
+			if err := saveConfig(pod, t); err != nil {
+				return err
+			}
 		}
 		w := writer{DryRun: o.dryRun, Manager: o.manager}
 		if made, err = c.Send("POST", m, o.namespace, "", "", w.query(), t); err != nil {
@@ -319,7 +322,13 @@ func (o *runOptions) service(s *Session) error {
 	if o.dryRun == DryRunClient && o.explicit {
 		svc.Namespace = o.namespace
 	}
-	return o.createAs(svc, "created", "")
+	if err := o.createAs(svc, "created", ""); err != nil {
+		return err
+	}
+	if o.out.Output == "yaml" {
+		s.Printf("---\n")
+	}
+	return nil
 }
 
 func (o *runOptions) delete(s *Session, resource, namespace, name string) {

@@ -15,6 +15,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"github.com/spf13/pflag"
 
+	"github.com/kubonsai/kubonsai/sim/api"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/kubectl/smerge"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
@@ -22,7 +23,7 @@ import (
 
 func setCommand() *Command {
 	return &Command{
-		Use: "set SUBCOMMAND", Short: "Set specific features on objects",
+		Use: "set SUBCOMMAND", New: needsSubcommand, Short: "Set specific features on objects",
 		Long: "Change a part of objects that are there already.",
 		Sub: []*Command{
 			{Use: "env RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N", Short: "Update environment variables on a pod template",
@@ -121,14 +122,16 @@ func (o *setter) change(s *Session, infos []*Info, operation, what string, edit 
 			}
 			obj = answer
 		}
-		if err := o.out.print(s, operation, o.dryRunShown(), obj); err != nil {
+		var shown any = obj
+		if typed, err := api.Decode(obj); err == nil {
+			shown = typed
+		}
+		if err := o.out.print(s, operation, o.dryRun, shown); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return NewAggregate(errs)
 }
-
-func (o *setter) dryRunShown() DryRun { return o.dryRun }
 
 // podSpec is the pod spec of an object that has one; it may be changed.
 func podSpecFor(obj tree.Map) (tree.Map, error) {
@@ -165,6 +168,11 @@ func (o *setImage) Complete(s *Session, args []string) (err error) {
 	if o.images, _, err = parsePairs(pairs, "image", false); err != nil {
 		return err
 	}
+	o.infos, err = o.find(s, o.resources)
+	return err
+}
+
+func (o *setImage) Validate() error {
 	var errs []error
 	switch {
 	case o.all && o.selector != "":
@@ -180,11 +188,7 @@ func (o *setImage) Complete(s *Session, args []string) (err error) {
 	if o.local && o.dryRun == DryRunServer {
 		errs = append(errs, errLocalServer)
 	}
-	if len(errs) > 0 {
-		return NewAggregate(errs)
-	}
-	o.infos, err = o.find(s, o.resources)
-	return err
+	return NewAggregate(errs)
 }
 
 func (o *setImage) Run(s *Session) error {
@@ -356,11 +360,7 @@ func (o *setEnv) Run(s *Session) error {
 		}
 		return nil
 	}
-	err = o.change(s, infos, "env updated", "env update to pod template:", edit)
-	if err == nil && len(env) == 0 && len(o.pairs) == 0 && len(infos) > 0 {
-		return errors.New("at least one environment variable must be provided")
-	}
-	return err
+	return o.change(s, infos, "env updated", "env update to pod template:", edit)
 }
 
 func (o *setEnv) envName(s *Session, key string) string {
@@ -603,8 +603,9 @@ type setSelector struct {
 func (o *setSelector) Flags(f *pflag.FlagSet) {
 	o.out.flags(f)
 	o.record.flags(f)
-	o.files.flags(f, "that names the objects")
-	f.BoolVar(&o.all, "all", true, "Select all objects of the types, in the namespace")
+	f.StringSliceVarP(&o.files.Filenames, "filename", "f", nil, "Manifest, directory or URL that names the objects")
+	f.BoolVarP(&o.files.Recursive, "recursive", "R", true, "Look into the directories of -f as well")
+	f.BoolVar(&o.all, "all", false, "Select all objects of the types, in the namespace")
 	f.BoolVar(&o.local, "local", false, "Change the content of files only, without a server")
 	dryRunFlag(f, &o.dryRunText)
 	fieldManagerFlag(f, &o.manager, "kubectl-set")
@@ -676,6 +677,16 @@ func (o *setSelector) Run(s *Session) error {
 type setServiceAccount struct {
 	setter
 	account string
+}
+
+func (o *setServiceAccount) Flags(f *pflag.FlagSet) {
+	o.out.flags(f)
+	o.record.flags(f)
+	o.files.flags(f, "that names the objects")
+	f.BoolVar(&o.all, "all", false, "Select all objects of the types, in the namespace")
+	f.BoolVar(&o.local, "local", false, "Change the content of files only, without a server")
+	dryRunFlag(f, &o.dryRunText)
+	fieldManagerFlag(f, &o.manager, "kubectl-set")
 }
 
 func (o *setServiceAccount) Complete(s *Session, args []string) (err error) {

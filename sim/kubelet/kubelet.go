@@ -185,7 +185,9 @@ func (k *Kubelet) AddNode(cfg NodeConfig) error {
 	if created != nil {
 		c := *created
 		c.Status = status
-		_, err = client.UpdateStatus(k.Client, &c)
+		if _, err = client.UpdateStatus(k.Client, &c); err == nil {
+			err = k.lease(created)
+		}
 	}
 	return err
 }
@@ -471,10 +473,11 @@ func (k *Kubelet) allocIP(n *node) netip.Addr {
 
 // relist is when the node's kubelet next looks at its containers: it finds out
 // about an end of one only then.
-func (k *Kubelet) relist(n *node) time.Duration {
-	now := k.Clock.Now()
-	frac := time.Duration(now.Nanosecond())
-	d := n.phase - frac
+func (k *Kubelet) relist(n *node) time.Duration { return n.untilTick(k.Clock.Now()) }
+
+// untilTick is how long it is from t to the next of the ticks that come each second.
+func (n *node) untilTick(t time.Time) time.Duration {
+	d := n.phase - time.Duration(t.Nanosecond())
 	if d <= 0 {
 		d += time.Second
 	}

@@ -65,6 +65,7 @@ type pod struct {
 	ctrs    map[string]*ctr
 	vols    map[string]*volume
 
+	since       time.Time // when the kubelet took it up
 	timer       *clock.Timer
 	retry       *clock.Timer
 	deadline    *clock.Timer
@@ -287,6 +288,9 @@ func (k *Kubelet) sync(p *pod) {
 		return
 	}
 	p.busy = true
+	if p.since.IsZero() {
+		p.since = k.Clock.Now()
+	}
 	p.all()
 	if p.finished {
 		k.writeStatus(p)
@@ -488,7 +492,7 @@ func (p *pod) lostSandbox() {
 	p.sandbox, p.busy, p.again, p.initDone, p.showIP = nil, false, false, false, false
 	p.vols, p.mounted = map[string]*volume{}, false
 	for _, c := range p.all() {
-		c.ready, c.started, c.hook, c.stopping = false, false, false, false
+		c.ready, c.started, c.hook, c.stopping, c.restart, c.unseen = false, false, false, false, false, false
 	}
 }
 
@@ -635,10 +639,12 @@ func (p *pod) retryDelay() time.Duration {
 	return d
 }
 
-// retryAfter looks at a failing pod again after d; there is one such time, the
-// latest that was asked for.
+// retryAfter looks at a failing pod again after d, when the kubelet next goes
+// through those that wait, each second; there is one such time, the latest that
+// was asked for.
 func (p *pod) retryAfter(d time.Duration) {
 	p.retry.Stop()
+	d += p.node.untilTick(p.k.Clock.Now().Add(d))
 	p.retry = p.k.Clock.After(d, "kubelet retry "+p.key, func() { p.k.sync(p) })
 }
 
@@ -693,7 +699,7 @@ func (k *Kubelet) startContainer(p *pod, c *ctr, then func(failed bool)) {
 				}
 			}
 			c.cur = p.sandbox.Create(*cfg)
-			c.ready, c.started, c.stopping, c.unseen = false, false, false, false
+			c.ready, c.started, c.stopping, c.restart, c.unseen = false, false, false, false, false
 			p.changed = true
 			k.event(p, c.spec, c.kind, "Normal", "Created", "Container created")
 			p.later(k.jitter(startLatency+time.Duration(img.StartMS)*time.Millisecond, 0.2), func() {

@@ -104,16 +104,21 @@ func (w *prober) timeout() time.Duration {
 func (k *Kubelet) addProbe(p *pod, c *ctr, kind probeKind, spec *corev1.Probe) {
 	w := &prober{p: p, c: c, cur: c.cur, kind: kind, spec: spec, passing: kind == liveness}
 	now := k.Clock.Now()
-	first := c.cur.Started.Add(time.Duration(spec.InitialDelaySeconds) * time.Second)
-	if kind == liveness || spec.InitialDelaySeconds > 0 {
-		first = first.Add(time.Duration(k.rand.IntN(900)+50) * time.Millisecond)
-	} else {
-		first = now.Add(time.Duration(k.rand.IntN(150)+60) * time.Millisecond)
+	// A worker ticks from when the pod came to the node, whatever its containers
+	// do; a readiness probe from the status that said that its container runs.
+	w.origin = p.since
+	if kind == readiness {
+		w.origin = now.Add(time.Duration(k.rand.IntN(150)+60) * time.Millisecond)
 	}
-	if first.Before(now) {
-		first = now.Add(50 * time.Millisecond)
+	// The delay counts from the whole second in which the container started.
+	first := w.origin
+	due := c.cur.Started.Truncate(time.Second).Add(time.Duration(spec.InitialDelaySeconds) * time.Second)
+	if due.Before(now) {
+		due = now
 	}
-	w.origin = first
+	if late := due.Sub(first); late > 0 {
+		first = first.Add((late + w.period() - 1) / w.period() * w.period())
+	}
 	c.probes = append(c.probes, w)
 	w.timer = k.Clock.At(first, "probe "+p.key, func() { k.probe(w) })
 }

@@ -73,15 +73,16 @@ func (k *Kubelet) Logs(o *corev1.Pod, name string, opts LogOptions) ([]byte, res
 	}
 	cur := c.cur
 	if opts.Previous {
-		if c.old != nil && c.exited() && c.reason == "" {
-			// When a container ends, the kubelet removes those before it.
-			return []byte("unable to retrieve container logs for containerd://" + c.old.ID), nil, nil
-		}
-		if c.old == nil && !(cur != nil && cur.State == container.Exited && c.reason != "") {
+		// Which one that is, the written status says.
+		switch id := lastContainerID(p.obj, name); {
+		case id == "":
 			return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("previous terminated container %q in pod %q not found", name, o.Name))
-		}
-		if c.old != nil && !(cur != nil && cur.State == container.Exited && c.reason != "") {
+		case cur != nil && id == "containerd://"+cur.ID:
+		case c.old != nil && id == "containerd://"+c.old.ID && !c.exited():
 			cur = c.old
+		default:
+			// When a container ends, the kubelet removes those before it.
+			return []byte("unable to retrieve container logs for " + id), nil, nil
 		}
 	}
 	if cur == nil || cur.State == container.Created {
@@ -111,6 +112,18 @@ func (k *Kubelet) Logs(o *corev1.Pod, name string, opts LogOptions) ([]byte, res
 		return b.Bytes(), nil, nil
 	}
 	return nil, &followStream{k: k, cur: cur, w: w, first: lines, next: next}, nil
+}
+
+// lastContainerID is the container that the status calls the last one.
+func lastContainerID(o *corev1.Pod, name string) string {
+	for _, list := range [][]corev1.ContainerStatus{o.Status.ContainerStatuses, o.Status.InitContainerStatuses, o.Status.EphemeralContainerStatuses} {
+		for i := range list {
+			if t := list[i].LastTerminationState.Terminated; list[i].Name == name && t != nil {
+				return t.ContainerID
+			}
+		}
+	}
+	return ""
 }
 
 type logWriter struct {

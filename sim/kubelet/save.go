@@ -200,6 +200,9 @@ func (k *Kubelet) restore(p *pod, s *savedPod) {
 			}
 		}
 	}
+	if p.since = k.Clock.Now(); p.obj.Status.StartTime != nil {
+		p.since = p.obj.Status.StartTime.Time
+	}
 	for _, c := range all {
 		x, ok := s.Containers[c.spec.Name]
 		if !ok {

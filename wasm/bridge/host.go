@@ -109,7 +109,8 @@ type Host struct {
 	order    []int // ids of runs and watches, in the order they came
 	held     []*Frame
 	edits    int
-	saved    bool
+	urgent   bool // an answer waits for a save
+	unsaved  bool // something may have happened since the last save
 	nextSave time.Time
 	planned  time.Time // when the host meant to wake up; zero: when something comes
 	busy     bool
@@ -277,6 +278,10 @@ func (h *Host) handle(f *Frame) error {
 		if err := h.file(f, reply); err != nil {
 			return err
 		}
+		if f.Kind == KindWrite || f.Kind == KindRemove {
+			h.held, h.urgent = append(h.held, reply), true // answered once it is saved
+			return nil
+		}
 	case KindComplete:
 		reply.Words, reply.Column = complete(h.cluster, f.Terminal, f.Script, f.Column)
 	case KindSnapshot:
@@ -339,7 +344,7 @@ func (h *Host) boot(reply *Frame, o OpenOptions, speed float64, paused bool) err
 		return err
 	}
 	wall := h.wall()
-	h.cluster, h.saved, h.nextSave, h.failing = opened.Cluster, false, time.Time{}, 0
+	h.cluster, h.unsaved, h.nextSave, h.failing = opened.Cluster, false, time.Time{}, 0
 	h.pace = NewPace(h.cluster.Now(), wall, speed)
 	h.pace.SetPaused(paused, wall)
 	for _, w := range opened.Warnings {
@@ -481,7 +486,7 @@ func (h *Host) Cycle() time.Duration {
 		}
 	}
 	exits := h.deliver()
-	h.save(exits, more)
+	h.save(exits || h.urgent)
 	h.tell(more)
 	if more {
 		return 0
@@ -515,14 +520,14 @@ func (h *Host) deliver() (exits bool) {
 	return exits
 }
 
-func (h *Host) save(now, more bool) {
-	wall := h.wall()
-	if !now && more && wall.Before(h.nextSave) {
+// save makes what has happened durable: at once when a command has ended, else
+// a few times a second; sleep wakes for what is still due.
+func (h *Host) save(now bool) {
+	if !now && h.wall().Before(h.nextSave) {
+		h.unsaved = true
 		return
 	}
-	if h.failing > 0 && !now && wall.Before(h.nextSave) {
-		return
-	}
+	h.unsaved, h.urgent = false, false
 	err := h.cluster.Flush()
 	h.nextSave = h.wall().Add(flushEvery)
 	if err != nil {
@@ -535,7 +540,6 @@ func (h *Host) save(now, more bool) {
 		h.failing = 0
 		h.send(&Frame{Kind: KindNotice, Level: "info", Code: "Saved", Message: "the cluster is saved again"})
 	}
-	h.saved = err == nil
 	for _, f := range h.held {
 		h.send(f)
 	}
@@ -572,7 +576,7 @@ func (h *Host) sleep() time.Duration {
 			d = max(wait, time.Millisecond)
 		}
 	}
-	if h.failing > 0 {
+	if h.failing > 0 || h.unsaved {
 		if retry := max(h.nextSave.Sub(wall), time.Millisecond); d < 0 || retry < d {
 			d = retry
 		}
@@ -753,9 +757,9 @@ func (h *Host) file(f, reply *Frame) error {
 		if err := files.MkdirAll(path.Dir(name), 0o755); err != nil {
 			return err
 		}
-		return h.replied(reply, files.WriteFile(name, f.Data, 0o644))
+		return files.WriteFile(name, f.Data, 0o644)
 	case KindRemove:
-		return h.replied(reply, coded(files.RemoveAll(name)))
+		return coded(files.RemoveAll(name))
 	case KindList:
 		entries, err := files.ReadDir(name)
 		if err != nil {
@@ -770,12 +774,6 @@ func (h *Host) file(f, reply *Frame) error {
 		}
 	}
 	return nil
-}
-
-// replied is for answers that are made durable before they are given.
-func (h *Host) replied(reply *Frame, err error) error {
-	reply.OK = err == nil
-	return err
 }
 
 // complete lists what the word before column could become: names of files, and

@@ -58,6 +58,7 @@ func Default() Chain {
 		NamespaceLifecycle,
 		LimitRanger,
 		ServiceAccount,
+		PodSecurity,
 		TaintNodesByCondition,
 		Priority,
 		DefaultTolerationSeconds,

@@ -348,7 +348,7 @@ func (p *pass) apply(nodes, remove []string) error {
 func (p *pass) updateStatus() error {
 	ds := p.ds
 	s := appsv1.DaemonSetStatus{ObservedGeneration: ds.Generation, CollisionCount: ds.Status.CollisionCount, Conditions: ds.Status.Conditions}
-	if p.collision > 0 {
+	if was := ds.Status.CollisionCount; p.collision > 0 && (was == nil || *was != p.collision) {
 		s.CollisionCount = new(p.collision)
 	}
 	for _, n := range p.nodes {

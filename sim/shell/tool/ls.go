@@ -266,6 +266,9 @@ func ls(t *T) int {
 			rows = append(rows, r)
 			w[0], w[1], w[2], w[3] = max(w[0], len(r.links)), max(w[1], len(u)), max(w[2], len(g)), max(w[3], len(r.size))
 		}
+		if t.busybox() { // its columns are of fixed width
+			w[0], w[1], w[2], w[3] = 4, 8, 8, 9
+		}
 		for _, r := range rows {
 			if t.has("i") {
 				t.printf("%d ", r.i.info.Sys().(*vfs.Stat).Ino)

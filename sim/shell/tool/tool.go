@@ -121,7 +121,7 @@ func (t *T) rawWrite(w io.Writer, b []byte) bool {
 // errorf prints "name: …" to standard error.
 func (t *T) errorf(format string, args ...any) {
 	t.flush()
-	t.rawWrite(t.Stderr, []byte(t.name+": "+fmt.Sprintf(format, args...)+"\n"))
+	t.rawWrite(t.Stderr, []byte(t.name+": "+fmt.Sprintf(t.inWords(format), args...)+"\n"))
 	t.bad = 1
 }
 

@@ -1,0 +1,68 @@
+// This file lets a request act as somebody else: kubectl's --as.
+
+package apiserver
+
+import (
+	"strings"
+
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/rest"
+)
+
+const serviceAccountUser = "system:serviceaccount:"
+
+// impersonate makes the user that the Impersonate header fields name the one
+// who asks, if the real one may act so.
+func (c *call) impersonate() error {
+	name := c.req.Header.Get("Impersonate-User")
+	groups := c.req.Header.Get("Impersonate-Group")
+	if name == "" {
+		if groups != "" {
+			return apierrors.NewInternalError(errImpersonation)
+		}
+		return nil
+	}
+	u := &rest.User{Name: name, UID: c.req.Header.Get("Impersonate-Uid")}
+	if groups != "" {
+		u.Groups = strings.Split(groups, ",")
+	}
+	if c.req.User != nil {
+		ask := func(resource, namespace, name string) error {
+			a := AccessAttributes{User: c.req.User, Verb: "impersonate", Version: "v1", Resource: resource, Namespace: namespace, Name: name}
+			if ok, reason := c.s.authorizer.Authorize(a); !ok {
+				return apierrors.NewForbidden(metav1.GroupResource{Resource: resource}, name, forbidden(a, reason))
+			}
+			return nil
+		}
+		resource, namespace, who := "users", "", name
+		if ns, sa, ok := strings.Cut(strings.TrimPrefix(name, serviceAccountUser), ":"); ok && strings.HasPrefix(name, serviceAccountUser) {
+			resource, namespace, who = "serviceaccounts", ns, sa
+		}
+		if err := ask(resource, namespace, who); err != nil {
+			return err
+		}
+		for _, g := range u.Groups {
+			if err := ask("groups", "", g); err != nil {
+				return err
+			}
+		}
+	}
+	if rest, ok := strings.CutPrefix(name, serviceAccountUser); ok && groups == "" {
+		namespace, _, _ := strings.Cut(rest, ":")
+		u.Groups = []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace}
+	}
+	if name != "system:anonymous" && !has(u.Groups, "system:authenticated") {
+		u.Groups = append(u.Groups, "system:authenticated")
+	}
+	req := *c.req
+	req.User = u
+	c.req = &req
+	return nil
+}
+
+type impersonationError string
+
+func (e impersonationError) Error() string { return string(e) }
+
+const errImpersonation = impersonationError("requested groups without impersonating a user name")
