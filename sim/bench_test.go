@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,6 +45,17 @@ func makeReady(tb testing.TB, c *sim.Cluster, kind string, replicas int) {
 	api := client.New(c.Handler(), "bench")
 	n := int32(replicas)
 	sel, t := template("web")
+	var ready int32
+	c.OnChange(func(ch store.Change) {
+		switch o := ch.Object.(type) {
+		case *appsv1.ReplicaSet:
+			if kind == "ReplicaSet" {
+				ready = o.Status.ReadyReplicas
+			}
+		case *appsv1.Deployment:
+			ready = o.Status.ReadyReplicas
+		}
+	})
 	var err error
 	switch kind {
 	case "ReplicaSet":
@@ -60,22 +72,8 @@ func makeReady(tb testing.TB, c *sim.Cluster, kind string, replicas int) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ready := func() int32 {
-		if kind == "Deployment" {
-			d, err := client.Get[*appsv1.Deployment](api, "default", "web")
-			if err != nil {
-				return 0
-			}
-			return d.Status.ReadyReplicas
-		}
-		rs, err := client.Get[*appsv1.ReplicaSet](api, "default", "web")
-		if err != nil {
-			return 0
-		}
-		return rs.Status.ReadyReplicas
-	}
-	if !c.Jump(c.Now().Add(time.Hour), func() bool { return ready() == n }) {
-		tb.Fatalf("%d of %d pods are ready after an hour", ready(), n)
+	if !c.Jump(c.Now().Add(time.Hour), func() bool { return ready == n }) {
+		tb.Fatalf("%d of %d pods are ready after an hour", ready, n)
 	}
 }
 
@@ -212,7 +210,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
-func BenchmarkReady10000(b *testing.B) {
+func BenchmarkManyPods(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		before := heap()
@@ -249,4 +247,25 @@ func TestLarge(t *testing.T) {
 	runtime.ReadMemStats(&m)
 	t.Logf("%d pods Ready after %.1f s; %.0f MB taken from the system at most, %.0f MB in use",
 		pods, took.Seconds(), float64(m.Sys)/1e6, float64(heap())/1e6)
+}
+
+// TestHeapProfile writes what is in use with 1,000 Ready pods, for pprof.
+func TestHeapProfile(t *testing.T) {
+	path := os.Getenv("KUBONSAI_HEAP_PROFILE")
+	if path == "" {
+		t.Skip("KUBONSAI_HEAP_PROFILE names no file")
+	}
+	runtime.MemProfileRate = 4096
+	c := newCluster(t, sim.Options{Nodes: 10})
+	makeReady(t, c, "Deployment", 1000)
+	heap()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := pprof.Lookup("heap").WriteTo(f, 0); err != nil {
+		t.Fatal(err)
+	}
+	runtime.KeepAlive(c)
 }

@@ -5,6 +5,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/kubonsai/kubonsai/sim/api"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
@@ -110,6 +111,9 @@ func (c *Cluster) wire(state *kept) error {
 			return err
 		}
 	}
+	if err := c.listenAPI(); err != nil {
+		return err
+	}
 	c.savers = append(c.savers, c.kubelet)
 	if state != nil {
 		if err := c.kubelet.Load(state.savers); err != nil {
@@ -158,6 +162,8 @@ func (c *Cluster) readerPrograms() map[string]program.Program {
 			}
 			return c.server, nil
 		},
+		Startup: 90 * time.Millisecond, RoundTrip: 20 * time.Millisecond,
+		Encode: apiserver.Encode, EncodeEvent: apiserver.EncodeWatchEvent,
 		FetchURL: func(url string) ([]byte, error) {
 			if data, ok := c.fetchURL(url); ok {
 				return data, nil

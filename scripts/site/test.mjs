@@ -17,5 +17,5 @@ const esbuild = createRequire(path.join(root, 'site/package.json'))('esbuild')
 const units = readdirSync(path.join(root, 'site/test')).filter(f => f.endsWith('.test.ts'))
 await esbuild.build({ absWorkingDir: root, entryPoints: units.map(f => `site/test/${f}`), outdir: out, bundle: true, platform: 'node', format: 'esm', outExtension: { '.js': '.mjs' }, logLevel: 'warning' })
 const files = [...units.map(f => path.join(out, f.replace(/\.ts$/, '.mjs'))), path.join(root, 'site/test/api.test.mjs')]
-const r = spawnSync(process.execPath, ['--test', ...files], { stdio: 'inherit', env: { ...process.env, KUBONSAI_API: path.join(out, 'site/kubonsai-api.js') } })
+const r = spawnSync(process.execPath, ['--test', '--test-timeout=60000', ...files], { stdio: 'inherit', env: { ...process.env, KUBONSAI_API: path.join(out, 'site/kubonsai-api.js') } })
 process.exit(r.status ?? 1)

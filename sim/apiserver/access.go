@@ -3,7 +3,10 @@
 package apiserver
 
 import (
+	"strings"
+
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
@@ -59,6 +62,18 @@ func (c *call) user() *rest.User {
 		return c.req.User
 	}
 	return Administrator
+}
+
+// authorizePath is authorize for paths that are no resource's.
+func (c *call) authorizePath() error {
+	if _, ok := c.s.authorizer.(allowAll); ok || c.req.User == nil {
+		return nil
+	}
+	a := AccessAttributes{User: c.req.User, Verb: strings.ToLower(c.req.Method), Path: c.req.Path}
+	if ok, reason := c.s.authorizer.Authorize(a); !ok {
+		return apierrors.NewForbidden(metav1.GroupResource{}, "", forbidden(a, reason))
+	}
+	return nil
 }
 
 func (c *call) authorize() error {

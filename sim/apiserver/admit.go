@@ -21,6 +21,9 @@ func forbidden(a AccessAttributes, reason string) error {
 		where = fmt.Sprintf("in the namespace %q", a.Namespace)
 	}
 	text := fmt.Sprintf("User %q cannot %s resource %q in API group %q %s", a.User.Name, a.Verb, name, a.Group, where)
+	if a.Resource == "" {
+		text = fmt.Sprintf("User %q cannot %s path %q", a.User.Name, a.Verb, a.Path)
+	}
 	if reason = strings.TrimSpace(reason); reason != "" {
 		text += ": " + reason
 	}

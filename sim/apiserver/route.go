@@ -34,8 +34,15 @@ func (c *call) route() (resp *rest.Response, done bool, err error) {
 	case parts[0] == "apis" && len(parts) >= 3:
 		group, version, rest = parts[1], parts[2], parts[3:]
 	default:
-		resp, err = c.root(p, parts)
+		if err = c.authorizePath(); err == nil {
+			resp, err = c.root(p, parts)
+		}
 		return resp, true, err
+	}
+	if len(rest) == 0 {
+		if err := c.authorizePath(); err != nil {
+			return nil, true, err
+		}
 	}
 	if (parts[0] == "apis" && group == "") || !c.s.kinds.hasVersion(group, version) {
 		return notFoundPage(), true, nil

@@ -189,6 +189,9 @@ func (c *call) serve() (*rest.Response, error) {
 	if c.form, err = negotiate(c.req, c.verb == "watch"); err != nil {
 		return nil, err
 	}
+	if text := deprecated[c.kind.Key]; text != "" {
+		c.warn(text)
+	}
 	if h := subresources[c.subresource]; c.subresource != "" && h != nil {
 		return h(c)
 	}
@@ -211,6 +214,12 @@ func (c *call) serve() (*rest.Response, error) {
 		return c.deleteCollection()
 	}
 	return nil, errMethodNotAllowed(c.req)
+}
+
+// deprecated are the resources that every request is warned of.
+var deprecated = map[string]string{
+	"componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
+	"endpoints":         "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 }
 
 // gr names the resource in messages.

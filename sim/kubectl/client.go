@@ -74,7 +74,7 @@ func (c *Client) Do(r *rest.Request) (*rest.Response, error) {
 		r.Query = url.Values{}
 	}
 	resp := c.handler.Serve(r)
-	if r.Method != "GET" && !c.s.spend(roundTrip) {
+	if r.Method != "GET" && !c.s.spend(c.s.Options.RoundTrip) {
 		return nil, kernel.ErrInterrupted
 	}
 	if resp == nil {

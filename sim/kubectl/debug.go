@@ -356,7 +356,7 @@ func (o *debugOptions) copy(s *Session, i *Info) (*corev1.Pod, string, error) {
 	}
 	pod := &corev1.Pod{Spec: api.DeepCopy(old.Spec)}
 	pod.Name, pod.Namespace = o.copyTo, old.Namespace
-	if o.keepLabels || o.profile == "legacy" && false {
+	if o.keepLabels {
 		pod.Labels = old.Labels
 	}
 	if o.keepAnnotations {

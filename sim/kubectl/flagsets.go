@@ -56,13 +56,13 @@ func (s *Session) dryRun(value string) (DryRun, error) {
 	case "none", "client", "server":
 		return DryRun(value), nil
 	case "unchanged":
-		s.Errorf("W%s helpers.go:719] --dry-run is deprecated and can be replaced with --dry-run=client.\n", s.Now().Format("0102 15:04:05.000000    1234"))
+		s.logLine('W', "helpers.go:719", "--dry-run is deprecated and can be replaced with --dry-run=client.")
 		return DryRunClient, nil
 	case "true":
-		s.Errorf("W%s helpers.go:733] --dry-run=true is deprecated (boolean value) and can be replaced with --dry-run=client.\n", s.Now().Format("0102 15:04:05.000000    1234"))
+		s.logLine('W', "helpers.go:733", "--dry-run=true is deprecated (boolean value) and can be replaced with --dry-run=client.")
 		return DryRunClient, nil
 	case "false":
-		s.Errorf("W%s helpers.go:736] --dry-run=false is deprecated (boolean value) and can be replaced with --dry-run=none.\n", s.Now().Format("0102 15:04:05.000000    1234"))
+		s.logLine('W', "helpers.go:736", "--dry-run=false is deprecated (boolean value) and can be replaced with --dry-run=none.")
 		return DryRunNone, nil
 	}
 	return "", &invalidDryRun{value}

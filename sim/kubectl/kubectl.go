@@ -26,6 +26,11 @@ type Options struct {
 	Connect func(server string) (rest.Handler, error)
 	// FetchURL reads a manifest from a URL (-f https://…). Nil: nothing can be fetched.
 	FetchURL func(url string) ([]byte, error)
+	// Startup is how long kubectl takes to start and to discover the API, and
+	// RoundTrip how long each request takes that changes something: controllers
+	// act in the meantime, so that what a script does next finds the cluster as
+	// it would find a real one.
+	Startup, RoundTrip time.Duration
 	// Version is what kubectl says it is; "" is v1.36.2.
 	Version string
 	// Serve makes the API of a handler available on a port of the local
@@ -70,7 +75,7 @@ func New(o Options) program.Program {
 	}
 	return func(c *program.Context, args []string) int {
 		s := &Session{Context: c, Options: o, ArgsLenAtDash: -1}
-		if !s.spend(startup) {
+		if !s.spend(o.Startup) {
 			return 130
 		}
 		s.global = s.Global.flags()
@@ -78,14 +83,6 @@ func New(o Options) program.Program {
 		return s.finish(s.execute(commands(), args[1:]))
 	}
 }
-
-// How long the real kubectl takes: to start and to discover the API, and for
-// each request that changes something. Controllers act in the meantime, so that
-// what a script does next finds the cluster as it would find a real one.
-const (
-	startup   = 90 * time.Millisecond
-	roundTrip = 20 * time.Millisecond
-)
 
 // spend lets the time pass; false when the program is interrupted meanwhile. It
 // passes for the process that runs: a forwarded port serves its client's.

@@ -344,6 +344,15 @@ func (c *Client) watchObject(m *Mapping, namespace, name string, timeout time.Du
 	return timedOut, err
 }
 
+// logLine is a line of kubectl's log on stderr: level, time, process, place.
+func (s *Session) logLine(level byte, place, text string) {
+	pid := 1
+	if s.Proc != nil {
+		pid = s.Proc.ID
+	}
+	s.Errorf("%c%s %7d %s] %s\n", level, s.Now().Format("0102 15:04:05.000000"), pid, place, text)
+}
+
 // subcommandsOnly is a command that prints its help on stderr and fails,
 // because it needs a subcommand.
 type subcommandsOnly struct{}

@@ -182,8 +182,11 @@ func (o *portForwardOptions) Run(s *Session) error {
 			s.Printf("Handling connection for %d\n", p.local)
 			resp, err := s.forward(pod, p, r)
 			if err != nil {
-				s.Errorf("E%s portforward.go:424] \"Unhandled Error\" err=%q\n", s.Now().Format("0102 15:04:05.000000   12345"),
-					fmt.Sprintf("an error occurred forwarding %d -> %d: error forwarding port %d to pod %s, uid : %v", p.local, p.remote, p.remote, pod.UID, err))
+				reason := err.Error()
+				if !strings.HasPrefix(reason, "error forwarding port") {
+					reason = fmt.Sprintf("error forwarding port %d to pod %s, uid : %s", p.remote, pod.UID, reason)
+				}
+				s.logLine('E', "portforward.go:424", fmt.Sprintf("\"Unhandled Error\" err=%q", fmt.Sprintf("an error occurred forwarding %d -> %d: %s", p.local, p.remote, reason)))
 				failed = true
 				lost.Wake()
 				return nil

@@ -120,7 +120,7 @@ func (o *proxyOptions) Run(s *Session) error {
 		return errors.New("listen unix " + o.socket + ": not supported here")
 	}
 	if o.disableFilter {
-		s.Errorf("W%s proxy.go:180] Request filter disabled, your proxy is vulnerable to XSRF attacks, please be cautious\n", s.Now().Format("0102 15:04:05.000000   12345"))
+		s.logLine('W', "proxy.go:180", "Request filter disabled, your proxy is vulnerable to XSRF attacks, please be cautious")
 	}
 	var children []*kernel.Proc
 	defer func() {

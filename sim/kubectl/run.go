@@ -65,7 +65,6 @@ type runOptions struct {
 	oldReplicas      int
 	schedule         string
 	hostPort         int
-	imagePullSecret  string
 	serviceGenerator string
 	serviceOverrides string
 }

@@ -55,16 +55,22 @@ func create(c *sim.Cluster, replicas int) {
 	must(err)
 }
 
-func ready(c *sim.Cluster) int {
-	d, err := client.Get[*appsv1.Deployment](client.New(c.Handler(), "bench"), "default", "web")
-	must(err)
-	return int(d.Status.ReadyReplicas)
+// readiness follows how many pods of the deployment are Ready.
+func readiness(c *sim.Cluster) *int {
+	n := new(int)
+	c.OnChange(func(ch store.Change) {
+		if d, ok := ch.Object.(*appsv1.Deployment); ok && d.Name == "web" {
+			*n = int(d.Status.ReadyReplicas)
+		}
+	})
+	return n
 }
 
 func makeReady(c *sim.Cluster, replicas int) {
+	ready := readiness(c)
 	create(c, replicas)
-	if !c.Jump(c.Now().Add(time.Hour), func() bool { return ready(c) == replicas }) {
-		must(fmt.Errorf("%d of %d pods are ready after an hour", ready(c), replicas))
+	if !c.Jump(c.Now().Add(time.Hour), func() bool { return *ready == replicas }) {
+		must(fmt.Errorf("%d of %d pods are ready after an hour", *ready, replicas))
 	}
 }
 
@@ -112,8 +118,9 @@ func main() {
 	c = boot(10, store.NewMemory())
 	must(c.Flush())
 	flush := 0.0
+	ready := readiness(c)
 	create(c, 1000)
-	for ready(c) < 1000 {
+	for *ready < 1000 {
 		c.Turn(c.Now().Add(50*time.Millisecond), 1<<20)
 		flush += measured(func() { must(c.Flush()) })
 	}

@@ -41,8 +41,8 @@ func New(c *client.Client, f *client.Factory, discover func() []*api.Resource) *
 		namespaces: client.InformerFor[*corev1.Namespace](f), resource: api.ByResource("", "namespaces")}
 	nc.queue = client.NewQueue(f.Clock(), "namespace-controller", delay, nc.sync)
 	nc.namespaces.OnChange(func(old, ns *corev1.Namespace) {
-		// Only the deletion itself starts the work; what is left over comes back by itself.
-		if ns != nil && ns.DeletionTimestamp != nil && (old == nil || old.DeletionTimestamp == nil) {
+		// The controller's own reports count too: after each it looks again.
+		if ns != nil && ns.DeletionTimestamp != nil {
 			nc.queue.Add(client.Key(ns))
 		}
 	})

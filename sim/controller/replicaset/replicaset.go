@@ -34,6 +34,7 @@ type Controller[T metav1.Object] struct {
 	sets     *client.Informer[T]
 	pods     *client.Informer[*corev1.Pod]
 	queue    *client.Queue
+	tallies  map[metav1.UID]*tally
 }
 
 // New returns the controller of ReplicaSets.
@@ -50,7 +51,8 @@ func newController[T metav1.Object](c *client.Client, f *client.Factory, k kind[
 	rc := &Controller[T]{client: c, clock: f.Clock(), kind: k,
 		recorder: client.NewRecorder(c, f.Clock(), k.component, ""),
 		sets:     client.InformerFor[T](f),
-		pods:     client.InformerFor[*corev1.Pod](f)}
+		pods:     client.InformerFor[*corev1.Pod](f),
+		tallies:  map[metav1.UID]*tally{}}
 	rc.queue = client.NewQueue(f.Clock(), k.component, latency, rc.sync)
 	rc.sets.AddIndex(controller.OwnerIndex, controller.OwnerKeys[T])
 	rc.pods.AddIndex(controller.OwnerIndex, controller.OwnerKeys[*corev1.Pod])
@@ -63,12 +65,14 @@ func (c *Controller[T]) setChanged(old, obj T) {
 	if any(obj) == any(*new(T)) {
 		c.queue.Remove(client.Key(old))
 		c.queue.Forget(client.Key(old))
+		delete(c.tallies, old.GetObjectMeta().UID)
 		return
 	}
 	c.queue.Add(client.Key(obj))
 }
 
 func (c *Controller[T]) podChanged(old, pod *corev1.Pod) {
+	c.recount(old, pod)
 	if old != nil && pod != nil {
 		if !matters(old, pod) {
 			return
@@ -123,9 +127,14 @@ func (c *Controller[T]) sync(key string) error {
 		return nil
 	}
 	meta, sp := set.GetObjectMeta(), c.kind.spec(set)
-	sel, err := sp.compile()
+	t, err := c.tally(meta, sp)
 	if err != nil {
 		return nil
+	}
+	sel := t.sel
+	if t.strays == 0 && t.active == int(sp.replicas) && sp.minReadySeconds == 0 && !c.orphans(meta.Namespace, sel) {
+		// Nothing to claim, to create or to delete: only the numbers may be new.
+		return c.report(set, calculateStatus(c.kind.status(set), meta.Generation, sp, t.totals(), nil, c.clock.Now()))
 	}
 	owned := c.pods.ByIndex(controller.OwnerIndex, string(meta.UID))
 	active := make([]*corev1.Pod, 0, len(owned))
@@ -155,14 +164,9 @@ func (c *Controller[T]) sync(key string) error {
 		manageErr = c.manage(set, sp, active)
 	}
 	now := c.clock.Now()
-	status := calculateStatus(c.kind.status(set), meta.Generation, sp, active, terminating, manageErr, now)
-	if !status.equal(c.kind.status(set)) {
-		if _, err := client.UpdateStatus(c.client, c.kind.withStatus(set, status)); err != nil {
-			if apierrors.IsNotFound(err) {
-				return nil
-			}
-			return err
-		}
+	status := calculateStatus(c.kind.status(set), meta.Generation, sp, count(sp, active, terminating, now), manageErr, now)
+	if err := c.report(set, status); err != nil {
+		return err
 	}
 	if manageErr != nil {
 		return manageErr
@@ -175,6 +179,25 @@ func (c *Controller[T]) sync(key string) error {
 		c.queue.AddAfter(key, d)
 	}
 	return nil
+}
+
+// orphans reports whether the namespace has pods that the set would adopt.
+func (c *Controller[T]) orphans(namespace string, sel labels.Selector) bool {
+	return slices.ContainsFunc(c.pods.ByIndex(controller.OwnerIndex, controller.OrphanKey(namespace)), func(p *corev1.Pod) bool {
+		return controller.IsActive(p) && sel.Matches(labels.Set(p.Labels))
+	})
+}
+
+// report writes the status if it is news.
+func (c *Controller[T]) report(set T, s status) error {
+	if s.equal(c.kind.status(set)) {
+		return nil
+	}
+	_, err := client.UpdateStatus(c.client, c.kind.withStatus(set, s))
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // manage creates or deletes pods until there are as many as the spec says.

@@ -121,23 +121,32 @@ func hasAll(have, want map[string]string) bool {
 	return true
 }
 
-// calculateStatus is the status of a set that holds the active pods and waits
-// for the terminating ones; old is what it was.
-func calculateStatus(old status, generation int64, sp spec, active, terminating []*corev1.Pod, manageErr error, now time.Time) status {
-	s := status{replicas: int32(len(active)), observedGeneration: generation, conditions: old.conditions}
-	if sp.selector != nil { // ReplicationControllers do not report terminating pods
-		s.terminating = new(int32(len(terminating)))
-	}
+// totals are the numbers of a status.
+type totals struct{ active, fullyLabeled, ready, available, terminating int }
+
+// count counts a set's active pods and the terminating ones.
+func count(sp spec, active, terminating []*corev1.Pod, now time.Time) totals {
+	n := totals{active: len(active), terminating: len(terminating)}
 	for _, p := range active {
 		if hasAll(p.Labels, sp.template.Labels) {
-			s.fullyLabeled++
+			n.fullyLabeled++
 		}
 		if controller.IsReady(p) {
-			s.ready++
+			n.ready++
 			if controller.IsAvailable(p, sp.minReadySeconds, now) {
-				s.available++
+				n.available++
 			}
 		}
+	}
+	return n
+}
+
+// calculateStatus is the status of a set with these pods; old is what it was.
+func calculateStatus(old status, generation int64, sp spec, n totals, manageErr error, now time.Time) status {
+	s := status{replicas: int32(n.active), fullyLabeled: int32(n.fullyLabeled), ready: int32(n.ready), available: int32(n.available),
+		observedGeneration: generation, conditions: old.conditions}
+	if sp.selector != nil { // ReplicationControllers do not report terminating pods
+		s.terminating = new(int32(n.terminating))
 	}
 	failing := slices.IndexFunc(old.conditions, func(c appsv1.ReplicaSetCondition) bool {
 		return c.Type == appsv1.ReplicaSetReplicaFailure
@@ -145,7 +154,7 @@ func calculateStatus(old status, generation int64, sp spec, active, terminating 
 	switch {
 	case manageErr != nil && failing < 0:
 		reason := "FailedCreate"
-		if len(active) > int(sp.replicas) {
+		if n.active > int(sp.replicas) {
 			reason = "FailedDelete"
 		}
 		s.conditions = append(slices.Clone(old.conditions), appsv1.ReplicaSetCondition{

@@ -849,6 +849,9 @@ func (r *curlRun) failure(err error, u target, ip string, start, begin time.Time
 			wait = min(wait, r.maxTime)
 		}
 		wait -= t.Proc.Now().Sub(start)
+		if r.connect > 0 || r.maxTime > 0 {
+			wait += time.Millisecond // its timers are looked at when they have run out
+		}
 		if wait > 0 {
 			if err := t.Proc.Sleep(wait); err != nil {
 				return 130, "interrupted"
@@ -863,7 +866,7 @@ func (r *curlRun) failure(err error, u target, ip string, start, begin time.Time
 	case network.Reset:
 		return 56, "Recv failure: Connection reset by peer"
 	}
-	return 7, fmt.Sprintf("Failed to connect to %s port %d after %d ms: Could not connect to server", u.host, u.port, ms())
+	return 7, fmt.Sprintf("Failed to connect to %s port %d after %d ms: Couldn't connect to server", u.host, u.port, ms())
 }
 
 // stream copies a body that arrives over time; code 28 when --max-time is over.
@@ -1472,16 +1475,7 @@ func nslookup(t *T) int {
 		return 0
 	}
 	if t.busybox() {
-		t.printf("Server:\t\t%s\nAddress:\t%s:53\n\n", server, server)
-		if err != nil {
-			t.printf("** server can't find %s: NXDOMAIN\n\n** server can't find %s: NXDOMAIN\n\n", name, name)
-			return 1
-		}
-		for _, a := range as {
-			t.printf("Name:\t%s\nAddress: %s\n", full, a)
-		}
-		t.puts("\n")
-		return 0
+		return t.busyLookup(name, server, search)
 	}
 	t.printf("Server:\t\t%s\nAddress:\t%s#53\n\n", server, server)
 	if err != nil {
@@ -1493,4 +1487,36 @@ func nslookup(t *T) int {
 	}
 	t.puts("\n")
 	return 0
+}
+
+// busyLookup is nslookup of busybox: a name without a dot is asked for in every
+// domain of the search list, any other just as it is; each time for an IPv4 and
+// an IPv6 address. One answer that says no makes it fail.
+func (t *T) busyLookup(name, server string, search []string) int {
+	t.printf("Server:\t\t%s\nAddress:\t%s:53\n\n", server, server)
+	names := []string{name}
+	if !strings.Contains(name, ".") && len(search) > 0 {
+		names = nil
+		for _, s := range search {
+			names = append(names, name+"."+s)
+		}
+	}
+	status := 0
+	for _, n := range names {
+		var answer network.Answer
+		found := false
+		if t.Net != nil {
+			answer, found = t.Net.Query(n)
+		}
+		if !found {
+			t.printf("** server can't find %s: NXDOMAIN\n\n** server can't find %s: NXDOMAIN\n\n", n, n)
+			status = 1
+			continue
+		}
+		for _, a := range answer.Addrs {
+			t.printf("Name:\t%s\nAddress: %s\n", n, a)
+		}
+		t.puts("\n\n")
+	}
+	return status
 }

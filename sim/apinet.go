@@ -1,0 +1,122 @@
+// The API server on the cluster's network: what containers reach as
+// https://kubernetes.default.svc, and the reader's curl as the kubeconfig's server.
+
+package sim
+
+import (
+	"net/url"
+	"strings"
+
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	"github.com/kubonsai/kubonsai/sim/apiserver"
+	"github.com/kubonsai/kubonsai/sim/kernel"
+	"github.com/kubonsai/kubonsai/sim/network"
+	"github.com/kubonsai/kubonsai/sim/rest"
+)
+
+const apiPort = 6443
+
+// listenAPI binds the API server's port on the control plane's node, now and
+// whenever the node comes back, and on the reader's machine.
+func (c *Cluster) listenAPI() error {
+	node := c.kubelet.Nodes()[0]
+	bind := func() error {
+		_, err := c.kubelet.NodeNet(node).Listen(apiPort, false, c.serveAPI)
+		return err
+	}
+	c.kubelet.OnNode(func(name string, stopped bool) {
+		if name == node && !stopped {
+			_ = bind()
+		}
+	})
+	if err := bind(); err != nil {
+		return err
+	}
+	_, err := c.readerNet.Listen(apiPort, true, c.serveAPI)
+	return err
+}
+
+// anonymous is who shows no token.
+var anonymous = &rest.User{Name: "system:anonymous", Groups: []string{"system:unauthenticated"}}
+
+// serveAPI answers one request from the network.
+func (c *Cluster) serveAPI(_ *kernel.Proc, r *network.Request) *network.Response {
+	plain := func(status int, body string) *network.Response {
+		return &network.Response{Status: status, Header: network.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(body)}
+	}
+	if !r.TLS {
+		return plain(400, "Client sent an HTTP request to an HTTPS server.\n")
+	}
+	u, err := url.ParseRequestURI(r.Path)
+	if err != nil {
+		return plain(400, "400 Bad Request")
+	}
+	req := &rest.Request{Method: r.Method, Path: u.Path, Query: u.Query(), Header: rest.Header{}, Body: r.Body, User: anonymous}
+	for _, name := range r.Header.Names() {
+		req.Header[name] = r.Header.Get(name)
+	}
+	var resp *rest.Response
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		if req.User, err = c.server.Authenticate(strings.TrimSpace(token)); err != nil {
+			e := apierrors.NewUnauthorized("Unauthorized")
+			resp = &rest.Response{Code: int(e.ErrStatus.Code), Object: e.Object()}
+		}
+	}
+	if resp == nil {
+		resp = c.server.Serve(req)
+	}
+	header := network.Header{"Cache-Control": {"no-cache, private"}}
+	out := &network.Response{Status: resp.Code, Header: header}
+	switch {
+	case resp.Watch != nil:
+		header.Set("Content-Type", "application/json")
+		out.Stream = c.kernel.NewPipe(0)
+		c.kernel.Spawn(nil, "watch", func(p *kernel.Proc) int { return writeEvents(p, resp.Watch, out.Stream) })
+	case resp.Stream != nil:
+		header.Set("Content-Type", "text/plain")
+		out.Stream = c.kernel.NewPipe(0)
+		c.kernel.Spawn(nil, "stream", func(*kernel.Proc) int {
+			defer out.Stream.CloseWrite()
+			defer resp.Stream.Close()
+			if resp.Stream.Run(rest.StreamOptions{Stdout: out.Stream}) != nil {
+				return 1
+			}
+			return 0
+		})
+	default:
+		contentType, body, err := apiserver.Encode(req, resp)
+		if err != nil {
+			return plain(500, err.Error())
+		}
+		if contentType != "" {
+			header.Set("Content-Type", contentType)
+		}
+		out.Body = body
+	}
+	return out
+}
+
+// writeEvents writes events, one a line, until the watch or its reader ends.
+func writeEvents(p *kernel.Proc, w rest.Watch, out *kernel.Pipe) int {
+	defer out.CloseWrite()
+	defer w.Stop()
+	var q kernel.WaitQueue
+	w.Notify(q.Wake)
+	for {
+		for e, ok := w.Next(); ok; e, ok = w.Next() {
+			line, err := apiserver.EncodeWatchEvent(e)
+			if err != nil {
+				return 1
+			}
+			if _, err := out.Write(line); err != nil {
+				return 0
+			}
+		}
+		if w.Done() {
+			return 0
+		}
+		if err := p.Wait(&q); err != nil {
+			return 0
+		}
+	}
+}
