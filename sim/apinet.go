@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	authenticationv1 "github.com/kubonsai/kubonsai/sim/api/authentication/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/kernel"
@@ -119,4 +120,22 @@ func writeEvents(p *kernel.Proc, w rest.Watch, out *kernel.Pipe) int {
 			return 0
 		}
 	}
+}
+
+// podToken is the token that a pod finds in its files. It lasts for a year, as
+// the real API server makes such tokens last.
+func (c *Cluster) podToken(namespace, serviceAccount, pod string) string {
+	year := int64(365 * 24 * 3600)
+	r := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &year,
+		BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod}}}
+	r.APIVersion, r.Kind = "authentication.k8s.io/v1", "TokenRequest"
+	resp, err := c.admin.Do(&rest.Request{Method: "POST", Object: r,
+		Path: "/api/v1/namespaces/" + namespace + "/serviceaccounts/" + serviceAccount + "/token"})
+	if err != nil {
+		return ""
+	}
+	if r, ok := resp.Object.(*authenticationv1.TokenRequest); ok {
+		return r.Status.Token
+	}
+	return ""
 }

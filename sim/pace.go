@@ -52,6 +52,10 @@ func (c *Cluster) reach(limit time.Time) time.Time {
 // host that paces by the wall sleeps until then.
 func (c *Cluster) NextDue() (time.Time, bool) { return c.clock.Next() }
 
+// Timers are the names of what the cluster waits for, in order; empty when it
+// is idle.
+func (c *Cluster) Timers() []string { return c.clock.Names() }
+
 // Runnable reports whether a user program could run now.
 func (c *Cluster) Runnable() bool { return c.kernel.Runnable() }
 

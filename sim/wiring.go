@@ -7,13 +7,13 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/kubonsai/kubonsai/sim/api"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/apiserver/admission"
 	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/container"
 	"github.com/kubonsai/kubonsai/sim/container/image"
+	"github.com/kubonsai/kubonsai/sim/controller/crd"
 	"github.com/kubonsai/kubonsai/sim/controller/cronjob"
 	"github.com/kubonsai/kubonsai/sim/controller/daemonset"
 	"github.com/kubonsai/kubonsai/sim/controller/deployment"
@@ -25,6 +25,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/controller/job"
 	"github.com/kubonsai/kubonsai/sim/controller/namespace"
 	"github.com/kubonsai/kubonsai/sim/controller/nodelifecycle"
+	"github.com/kubonsai/kubonsai/sim/controller/persistentvolume"
 	"github.com/kubonsai/kubonsai/sim/controller/podgc"
 	"github.com/kubonsai/kubonsai/sim/controller/replicaset"
 	"github.com/kubonsai/kubonsai/sim/controller/resourcequota"
@@ -94,7 +95,7 @@ func (c *Cluster) wire(state *kept) error {
 	})
 	c.kubelet = kubelet.New(kubelet.Options{
 		Clock: c.clock, Kernel: c.kernel, Client: client.New(c.server, "kubelet"), Factory: c.factory,
-		Runtime: c.runtime, Network: c.network, Seed: c.seed, ImagesPresent: c.opts.ImagesPresent,
+		Runtime: c.runtime, Network: c.network, Seed: c.seed, ImagesPresent: c.opts.ImagesPresent, Token: c.podToken,
 	})
 	c.server.SetNodeProxy(nodeProxy{c.kubelet})
 	c.server.SetView("nodes", c.kubelet.NodeView)
@@ -121,7 +122,8 @@ func (c *Cluster) wire(state *kept) error {
 		}
 	}
 
-	discover := func() []*api.Resource { return api.Resources() }
+	discover := c.server.Resources
+	crd.New(manager, c.factory, c.server)
 	replicaset.New(manager, c.factory)
 	replicaset.NewReplicationController(manager, c.factory)
 	deployment.New(manager, c.factory)
@@ -130,6 +132,7 @@ func (c *Cluster) wire(state *kept) error {
 	cronjob.New(manager, c.factory)
 	daemonset.New(manager, c.factory)
 	statefulset.New(manager, c.factory)
+	persistentvolume.New(manager, c.factory)
 	disruption.New(manager, c.factory)
 	resourcequota.New(manager, c.factory, discover)
 	garbagecollector.New(manager, c.factory, discover)

@@ -46,10 +46,15 @@ if (!flag('no-check')) {
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 
-// The wasm module.
+// The wasm module. Inlining pays in the libraries and what every request goes
+// through; elsewhere it only makes the code longer.
 const wasm = path.join(out, 'kubonsai.wasm')
-execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(flag('fake') ? ['-tags', 'fake'] : []), '-o', wasm, './wasm/browser'],
+const module = 'github.com/kubonsai/kubonsai'
+const cold = [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...'].map(p => `-gcflags=${p}=-l`)
+execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(flag('fake') ? ['-tags', 'fake'] : []), ...cold, '-o', wasm, './wasm/browser'],
   { cwd: root, stdio: 'inherit', env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' } })
+// Tables for stack traces and roundabout code go: a third of the module.
+execFileSync(go, ['run', './scripts/slim', wasm, wasm], { cwd: root, stdio: 'inherit' })
 
 // Style sheets that scripts bring along are text, made small.
 const css = {

@@ -3,6 +3,10 @@ package apiserver_test
 import (
 	"strings"
 	"testing"
+
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 )
 
 const apply = "Content-Type: application/apply-patch+yaml"
@@ -61,4 +65,44 @@ func TestUpdateManagers(t *testing.T) {
 		{"PATCH " + deploys + "/d/scale", `{"spec":{"replicas":3}}`, "User-Agent: curl/8", 200, ``},
 		{"GET " + deploys + "/d", ``, "", 200, `{"manager":"curl","operation":"Update","apiVersion":"apps/v1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:replicas":{}}},"subresource":"scale"}`},
 	})
+}
+
+// TestLastApplied follows step 61 of ../shared/oracle/output-formats: kubectl's
+// server-side apply keeps the annotation of its client-side apply in step, where
+// there is one; that of others does not.
+func TestLastApplied(t *testing.T) {
+	const note = "kubectl.kubernetes.io/last-applied-configuration"
+	s := newServer(t)
+	run := func(line, body string, h ...string) (int, string) { return do(t, s, line, body, h...) }
+	follow(t, s, run, []step{
+		{"POST " + cms, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"la","annotations":{"` + note + `":"{}"}},"data":{"x":"1"}}`, "", 201, ``},
+		{"PATCH " + cms + "/la?fieldManager=me", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"la"},"data":{"y":"1"}}`, apply, 200, `"annotations":{"` + note + `":"{}"}`},
+		{"PATCH " + cms + "/la?fieldManager=kubectl", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"la"},"data":{"z":"1"}}`, apply, 200,
+			`"` + note + `":"{\"apiVersion\":\"v1\",\"data\":{\"z\":\"1\"},\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"la\"}}\n"`},
+		{"PATCH " + cms + "/none?fieldManager=kubectl", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"none"},"data":{"z":"1"}}`, apply, 201, `"name":"none","namespace"`},
+	})
+}
+
+func TestView(t *testing.T) {
+	s := newServer(t)
+	do(t, s, "POST "+cms, `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"v"},"data":{"x":"stored"}}`)
+	s.SetView("configmaps", func(o metav1.Object) metav1.Object {
+		c := *o.(*corev1.ConfigMap)
+		c.Data = map[string]string{"x": "seen"}
+		return &c
+	})
+	for line, want := range map[string]string{
+		"GET " + cms + "/v": `"x":"seen"`,
+		"GET " + cms:        `"x":"seen"`,
+		"GET " + cms + "?watch=true&fieldSelector=metadata.name=v": `"x":"stored"`,
+		"PATCH " + cms + "/v": `"x":"stored"`,
+	} {
+		body := ""
+		if strings.HasPrefix(line, "PATCH") {
+			body = "{}"
+		}
+		if _, got := do(t, s, line, body); !strings.Contains(got, want) {
+			t.Errorf("%s: no %s in %s", line, want, got)
+		}
+	}
 }

@@ -126,6 +126,10 @@ func (c *call) decoded(want metav1.GroupVersionKind) (metav1.Object, error) {
 				got.Kind, got.Version, want.Kind, got.Version, got.Kind, internalPackage(want.Group), want.Kind))
 		}
 	}
+	if c.req.Given {
+		obj.GetTypeMeta().SetGroupVersionKind(want)
+		return obj, nil
+	}
 	if c.subresource == "status" {
 		// Everything but metadata and status is replaced by the stored object's.
 		obj = api.ShallowCopy(obj)

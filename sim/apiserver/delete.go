@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/kubonsai/kubonsai/sim/api"
+	apiextensionsv1 "github.com/kubonsai/kubonsai/sim/api/apiextensions/v1"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
@@ -148,6 +149,9 @@ func (c *call) deleteObject(old metav1.Object, o *metav1.DeleteOptions) (obj met
 	}
 	now := metav1.NewTime(c.s.now())
 	obj, m := touch(old)
+	if crd, ok := obj.(*apiextensionsv1.CustomResourceDefinition); ok {
+		terminateDefinition(crd, now)
+	}
 	if ns, ok := obj.(*corev1.Namespace); ok && len(ns.Spec.Finalizers) > 0 {
 		if ns.DeletionTimestamp != nil {
 			return old, false, nil

@@ -89,6 +89,9 @@ func (c *call) manager() string {
 		return c.options.manager
 	}
 	head, _, _ := strings.Cut(c.req.Header.Get("User-Agent"), "/")
+	if len(head) <= maxManager && plain(head) {
+		return head
+	}
 	var b strings.Builder
 	for _, r := range head {
 		if !unicode.IsPrint(r) {
@@ -100,6 +103,16 @@ func (c *call) manager() string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// plain reports that a text is printable ASCII.
+func plain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func sortedKeys[V any](m map[string]V) []string {

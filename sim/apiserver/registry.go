@@ -180,6 +180,18 @@ func (s *Server) Kinds() []*Kind {
 	return append(out, s.kinds.added...)
 }
 
+// Resources lists every served resource, static ones first.
+func (s *Server) Resources() []*api.Resource {
+	if len(s.kinds.added) == 0 {
+		return api.Resources()
+	}
+	out := append([]*api.Resource(nil), api.Resources()...)
+	for _, k := range s.kinds.added {
+		out = append(out, k.Resource)
+	}
+	return out
+}
+
 // stores reports whether the kind has objects in the store (reviews have none).
 func (k *Kind) stores() bool { return k.HasVerb("get") || k.HasVerb("list") }
 

@@ -64,6 +64,7 @@ type Server struct {
 	kinds    *registry
 	services *allocator.Services
 	docs     documents
+	expiry   expiry // of events
 }
 
 // New returns a server. It does nothing until it is asked; call Bootstrap once
@@ -87,6 +88,8 @@ func New(o Options) *Server {
 		s.authorizer = allowAll{}
 	}
 	s.services = allocator.NewServices(o.Seed.Stream("apiserver/service-ip"), s.store)
+	s.expiry.s = s
+	s.expiry.watch()
 	return s
 }
 

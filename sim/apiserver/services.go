@@ -239,4 +239,7 @@ func (s *Server) written(k *Kind, old, obj metav1.Object) {
 
 // Reload reads anew what the server derives from stored objects, after the
 // store has been restored.
-func (s *Server) Reload() { s.services.Reset(s.store) }
+func (s *Server) Reload() {
+	s.services.Reset(s.store)
+	s.expiry.reload()
+}

@@ -123,6 +123,25 @@ func Create[T metav1.Object](c *Client, obj T) (T, error) {
 		Path: Path(resourceOf[T](), obj.GetObjectMeta().Namespace, "", "")})
 }
 
+// CreateGiven is Create of an object that is the caller's own throughout and is
+// not looked at again: it is stored as it is, without a copy.
+func CreateGiven[T metav1.Object](c *Client, obj T) (T, error) {
+	return call[T](c, &rest.Request{Method: "POST", Object: obj, Given: true,
+		Path: Path(resourceOf[T](), obj.GetObjectMeta().Namespace, "", "")})
+}
+
+// UpdateGiven is Update of a copy that is not looked at again.
+func UpdateGiven[T metav1.Object](c *Client, obj T) (T, error) {
+	m := obj.GetObjectMeta()
+	return call[T](c, &rest.Request{Method: "PUT", Object: obj, Given: true, Path: Path(resourceOf[T](), m.Namespace, m.Name, "")})
+}
+
+// StatusGiven is UpdateStatus of a shallow copy that is not looked at again.
+func StatusGiven[T metav1.Object](c *Client, obj T) (T, error) {
+	m := obj.GetObjectMeta()
+	return call[T](c, &rest.Request{Method: "PUT", Object: obj, Given: true, Path: Path(resourceOf[T](), m.Namespace, m.Name, "status")})
+}
+
 // Update replaces the object; a conflict is an error for which
 // apierrors.IsConflict holds.
 func Update[T metav1.Object](c *Client, obj T) (T, error) { return put(c, obj, "") }

@@ -8,8 +8,8 @@ package client
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/kubonsai/kubonsai/sim/api"
@@ -35,10 +35,35 @@ type Recorder struct {
 	component string
 	host      string
 	last      time.Time // of the latest event name, so that names stay unique
-	seen      map[string]*seenEvent
-	similar   map[string]*similarEvents
-	spam      map[string]*bucket
-	series    map[string]*seenEvent
+	seen      map[digest]*seenEvent
+	similar   map[digest]*similarEvents
+	spam      map[digest]*bucket
+	series    map[digest]*seenEvent
+}
+
+// digest stands for the fields of an event that make it the same as another:
+// the texts themselves would take more room than the events.
+type digest struct{ a, b uint64 }
+
+// The two halves are FNV-1a with different primes.
+const (
+	digestBasis  = 14695981039346656037
+	digestPrimeA = 1099511628211
+	digestPrimeB = 0x9e3779b97f4a7c15
+)
+
+// with is the digest of what d stands for followed by more fields.
+func (d digest) with(fields ...string) digest {
+	for _, f := range fields {
+		for i := 0; i < len(f); i++ {
+			d.a = (d.a ^ uint64(f[i])) * digestPrimeA
+			d.b = (d.b ^ uint64(f[i])) * digestPrimeB
+		}
+		d.a = (d.a ^ 0x100) * digestPrimeA // the end of a field is not a byte
+		d.b = (d.b ^ 0x100) * digestPrimeB
+		d.b ^= d.b >> 29
+	}
+	return d
 }
 
 type seenEvent struct {
@@ -47,9 +72,24 @@ type seenEvent struct {
 	at              time.Time
 }
 
+// similarEvents are the different messages of one reason, oldest first.
 type similarEvents struct {
-	messages map[string]bool
+	messages []digest
 	last     time.Time
+}
+
+// tooMany notes a message and reports whether there are so many that they are
+// to be combined.
+func (s *similarEvents) tooMany(message digest) bool {
+	if slices.Contains(s.messages, message) {
+		return false
+	}
+	s.messages = append(s.messages, message)
+	if len(s.messages) < similarLimit {
+		return false
+	}
+	s.messages = slices.Delete(s.messages, 0, 1) // keep the list from growing; any one will do
+	return true
 }
 
 type bucket struct {
@@ -61,8 +101,8 @@ type bucket struct {
 // host is the node's name for kubelets, else "".
 func NewRecorder(c *Client, clk *clock.Clock, component, host string) *Recorder {
 	return &Recorder{client: c, clock: clk, component: component, host: host,
-		seen: map[string]*seenEvent{}, similar: map[string]*similarEvents{},
-		spam: map[string]*bucket{}, series: map[string]*seenEvent{}}
+		seen: map[digest]*seenEvent{}, similar: map[digest]*similarEvents{},
+		spam: map[digest]*bucket{}, series: map[digest]*seenEvent{}}
 }
 
 // ObjectReference refers to an object as events do.
@@ -88,37 +128,31 @@ func (r *Recorder) Eventf(obj metav1.Object, eventType, reason, format string, a
 // container).
 func (r *Recorder) EventAt(ref corev1.ObjectReference, eventType, reason, message string) {
 	now := r.clock.Now()
-	source := r.component + "\x00" + r.host
-	about := strings.Join([]string{ref.Kind, ref.Namespace, ref.Name, string(ref.UID), ref.APIVersion}, "\x00")
-	group := strings.Join([]string{source, about, eventType, reason}, "\x00")
+	about := digest{digestBasis, digestBasis}.with(ref.Kind, ref.Namespace, ref.Name, string(ref.UID), ref.APIVersion)
+	group := about.with(eventType, reason)
+	text := digest{digestBasis, digestBasis}.with(message)
 
-	key := group + "\x00" + ref.FieldPath + "\x00" + message
+	key := group.with(ref.FieldPath, message)
 	sim := r.similar[group]
 	if sim == nil || now.Sub(sim.last) > similarInterval {
 		bound(r.similar)
-		sim = &similarEvents{messages: map[string]bool{}}
+		sim = &similarEvents{}
 		r.similar[group] = sim
 	}
-	sim.messages[message] = true
 	sim.last = now
-	if len(sim.messages) >= similarLimit {
-		for m := range sim.messages { // keep the set from growing; any one will do
-			if m != message {
-				delete(sim.messages, m)
-				break
-			}
-		}
+	if sim.tooMany(text) {
 		message = "(combined from similar events): " + message
 		key = group
 	}
 
-	if !r.allow(source + "\x00" + about) {
+	if !r.allow(about) {
 		return
 	}
 	if old := r.seen[key]; old != nil {
 		old.count++
-		patch := map[string]any{"count": old.count, "lastTimestamp": metav1.NewTime(now), "message": message}
-		if _, err := Patch[*corev1.Event](r.client, old.namespace, old.name, StrategicPatch, patch, ""); err == nil {
+		if r.change(old, func(ev *corev1.Event) {
+			ev.Count, ev.LastTimestamp, ev.Message = old.count, metav1.NewTime(now), message
+		}) {
 			return
 		}
 		delete(r.seen, key) // it has expired
@@ -127,9 +161,9 @@ func (r *Recorder) EventAt(ref corev1.ObjectReference, eventType, reason, messag
 	ev.FirstTimestamp, ev.LastTimestamp, ev.Count = metav1.NewTime(now), metav1.NewTime(now), 1
 	ev.Source = corev1.EventSource{Component: r.component, Host: r.host}
 	ev.ReportingController, ev.ReportingInstance = r.component, r.host
-	if _, err := Create(r.client, ev); err == nil {
+	if ns, name, err := ev.Namespace, ev.Name, r.create(ev); err == nil {
 		bound(r.seen)
-		r.seen[key] = &seenEvent{namespace: ev.Namespace, name: ev.Name, count: 1, at: now}
+		r.seen[key] = &seenEvent{namespace: ns, name: name, count: 1, at: now}
 	}
 }
 
@@ -138,15 +172,16 @@ func (r *Recorder) EventAt(ref corev1.ObjectReference, eventType, reason, messag
 func (r *Recorder) SeriesEvent(obj metav1.Object, eventType, reason, action, message string) {
 	now := r.clock.Now()
 	ref := ObjectReference(obj)
-	key := strings.Join([]string{ref.Kind, ref.Namespace, ref.Name, string(ref.UID), eventType, reason, action}, "\x00")
+	key := digest{digestBasis, digestBasis}.with(ref.Kind, ref.Namespace, ref.Name, string(ref.UID), eventType, reason, action)
 	if old := r.series[key]; old != nil && now.Sub(old.at) < seriesInterval {
 		old.at = now
 		old.count++
 		if old.count > 2 {
 			return // upstream writes later counts when the series ends
 		}
-		patch := map[string]any{"series": map[string]any{"count": old.count, "lastObservedTime": metav1.NewMicroTime(now)}}
-		if _, err := Patch[*corev1.Event](r.client, old.namespace, old.name, StrategicPatch, patch, ""); err == nil {
+		if r.change(old, func(ev *corev1.Event) {
+			ev.Series = &corev1.EventSeries{Count: old.count, LastObservedTime: metav1.NewMicroTime(now)}
+		}) {
 			return
 		}
 	}
@@ -158,10 +193,28 @@ func (r *Recorder) SeriesEvent(obj metav1.Object, eventType, reason, action, mes
 	if ev.ReportingInstance == "" {
 		ev.ReportingInstance = r.component
 	}
-	if _, err := Create(r.client, ev); err == nil {
+	if ns, name, err := ev.Namespace, ev.Name, r.create(ev); err == nil {
 		bound(r.series)
-		r.series[key] = &seenEvent{namespace: ev.Namespace, name: ev.Name, count: 1, at: now}
+		r.series[key] = &seenEvent{namespace: ns, name: name, count: 1, at: now}
 	}
+}
+
+func (r *Recorder) create(ev *corev1.Event) error {
+	_, err := CreateGiven(r.client, ev)
+	return err
+}
+
+// change edits an event that was written before; false if that is not there
+// any more.
+func (r *Recorder) change(e *seenEvent, edit func(*corev1.Event)) bool {
+	cur, err := Get[*corev1.Event](r.client, e.namespace, e.name)
+	if err != nil {
+		return false
+	}
+	ev := *cur
+	edit(&ev)
+	_, err = UpdateGiven(r.client, &ev)
+	return err == nil
 }
 
 // event is an event about ref with a name of its own.
@@ -178,12 +231,14 @@ func (r *Recorder) event(ref corev1.ObjectReference, eventType, reason, message 
 	ev := &corev1.Event{InvolvedObject: ref, Type: eventType, Reason: reason, Message: message}
 	ev.APIVersion, ev.Kind = "v1", "Event"
 	ev.Namespace = ns
-	ev.Name = ref.Name + "." + strconv.FormatInt(at.UnixNano(), 16)
+	// Two components may speak of one object at one moment.
+	salt := digest{}.with(r.component, r.host).a % 1000
+	ev.Name = ref.Name + "." + strconv.FormatInt(at.UnixNano()+int64(salt), 16)
 	return ev
 }
 
 // allow takes a token from the bucket of one source and object.
-func (r *Recorder) allow(key string) bool {
+func (r *Recorder) allow(key digest) bool {
 	now := r.clock.Now()
 	b := r.spam[key]
 	if b == nil {
@@ -202,7 +257,7 @@ func (r *Recorder) allow(key string) bool {
 
 // bound empties a cache that has grown too large; what is forgotten merely
 // starts counting anew.
-func bound[V any](m map[string]V) {
+func bound[V any](m map[digest]V) {
 	if len(m) >= recorderEntries {
 		clear(m)
 	}

@@ -7,6 +7,7 @@ package clock
 
 import (
 	"container/heap"
+	"sort"
 	"time"
 )
 
@@ -81,6 +82,18 @@ func (c *Clock) Next() (time.Time, bool) {
 
 // Len is the number of pending timers.
 func (c *Clock) Len() int { return len(c.timers) }
+
+// Names are those of the pending timers, in the order in which they fire: what
+// a cluster still waits for.
+func (c *Clock) Names() []string {
+	h := append(timerHeap(nil), c.timers...)
+	sort.Slice(h, func(i, j int) bool { return timerHeap(h).Less(i, j) })
+	out := make([]string, len(h))
+	for i, t := range h {
+		out[i] = t.name
+	}
+	return out
+}
 
 // Step fires the earliest timer that is due at or before limit, after moving
 // now to its due time. It reports whether a timer fired.

@@ -70,7 +70,7 @@ func (o *apiResourcesOptions) Run(s *Session) error {
 	if err != nil {
 		return err
 	}
-	mapper, err := c.Mapper()
+	mapper, err := c.FreshMapper()
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (o *apiVersionsOptions) Run(s *Session) error {
 	if err != nil {
 		return err
 	}
-	mapper, err := c.Mapper()
+	mapper, err := c.FreshMapper()
 	if err != nil {
 		return err
 	}

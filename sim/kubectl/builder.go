@@ -646,10 +646,11 @@ func rewordSelectorError(err error, m *Mapping, q url.Values) error {
 	if !ok || !(apierrors.IsBadRequest(err) || apierrors.IsNotFound(err)) {
 		return err
 	}
-	if q.Get("labelSelector") == "" && q.Get("fieldSelector") == "" {
-		return err
-	}
 	status := st.Status()
+	if q.Get("labelSelector") == "" && q.Get("fieldSelector") == "" {
+		status.Message = fmt.Sprintf("Unable to list %q: %v", gvrText(m), status.Message)
+		return &apierrors.StatusError{ErrStatus: status}
+	}
 	status.Message = fmt.Sprintf("Unable to find %q that match label selector %q, field selector %q: %v",
 		gvrText(m), q.Get("labelSelector"), q.Get("fieldSelector"), status.Message)
 	return &apierrors.StatusError{ErrStatus: status}

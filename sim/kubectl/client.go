@@ -84,7 +84,7 @@ func (c *Client) Do(r *rest.Request) (*rest.Response, error) {
 		c.s.Warn(w)
 	}
 	if resp.Code >= 400 {
-		return resp, errorOf(resp, r.Method)
+		return resp, errorOf(resp, r)
 	}
 	return resp, nil
 }
@@ -128,7 +128,7 @@ func (s *Session) Warn(text string) {
 	s.Errorf("Warning: %s\n", text)
 }
 
-func errorOf(resp *rest.Response, method string) error {
+func errorOf(resp *rest.Response, r *rest.Request) error {
 	if st, ok := resp.Object.(*metav1.Status); ok {
 		return apierrors.FromStatus(st)
 	}
@@ -138,7 +138,29 @@ func errorOf(resp *rest.Response, method string) error {
 			return apierrors.FromStatus(st)
 		}
 	}
-	return apierrors.NewGenericServerResponse(resp.Code, method, metav1.GroupResource{}, "", strings.TrimSpace(string(resp.Body)), 0, true)
+	gr, name := named(r.Path)
+	return apierrors.NewGenericServerResponse(resp.Code, r.Method, gr, name, strings.TrimSpace(string(resp.Body)), 0, true)
+}
+
+// named reads which resource and which object a path is of.
+func named(path string) (gr metav1.GroupResource, name string) {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	switch {
+	case len(parts) > 3 && parts[0] == "apis":
+		gr.Group, parts = parts[1], parts[3:]
+	case len(parts) > 2 && parts[0] == "api":
+		parts = parts[2:]
+	default:
+		return gr, ""
+	}
+	if parts[0] == "namespaces" && len(parts) > 2 {
+		parts = parts[2:]
+	}
+	gr.Resource = parts[0]
+	if len(parts) > 1 {
+		name = parts[1]
+	}
+	return gr, name
 }
 
 // ToTree is an answer's object as a tree.

@@ -69,15 +69,62 @@ func (m *Mapping) HasVerb(verb string) bool {
 type Mapper struct {
 	All    []*Mapping
 	groups map[string]bool
+	// renew asks the server again; nil when that has been done in this run.
+	renew func() error
+}
+
+// discoveries are what earlier runs have learned of servers, as the files of
+// kubectl's discovery cache. What is missing there is asked for anew; what is
+// there but gone from the server is noticed when it is used.
+type discoveries map[string]*Mapper
+
+// again asks the server once more if what is known came from the cache.
+func (m *Mapper) again() bool {
+	renew := m.renew
+	if renew == nil {
+		return false
+	}
+	m.renew = nil
+	return renew() == nil
 }
 
 const discoveryAccept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
 
-// Mapper asks the server for its resources, once in a run.
+// Mapper knows the server's resources from the cache or asks for them.
 func (c *Client) Mapper() (*Mapper, error) {
 	if c.mapper != nil {
 		return c.mapper, nil
 	}
+	known := c.s.Options.known[c.target.server]
+	if known == nil {
+		return c.FreshMapper()
+	}
+	m := &Mapper{All: known.All, groups: known.groups}
+	m.renew = func() error {
+		fresh, err := c.discover()
+		if err == nil {
+			m.All, m.groups = fresh.All, fresh.groups
+		}
+		return err
+	}
+	c.mapper = m
+	return m, nil
+}
+
+// FreshMapper asks the server, once in a run.
+func (c *Client) FreshMapper() (*Mapper, error) {
+	if c.mapper != nil && c.mapper.renew == nil {
+		return c.mapper, nil
+	}
+	m, err := c.discover()
+	if err == nil {
+		c.mapper = m
+	}
+	return m, err
+}
+
+// discover asks the server and remembers the answer.
+func (c *Client) discover() (*Mapper, error) {
 	m := &Mapper{groups: map[string]bool{}}
 	for _, path := range []string{"/api", "/apis"} {
 		resp, err := c.Do(&rest.Request{Method: "GET", Path: path, Header: rest.Header{"Accept": discoveryAccept}})
@@ -118,7 +165,9 @@ func (c *Client) Mapper() (*Mapper, error) {
 			}
 		}
 	}
-	c.mapper = m
+	if c.s.Options.known != nil {
+		c.s.Options.known[c.target.server] = m
+	}
 	return m, nil
 }
 
@@ -135,6 +184,9 @@ func (m *Mapper) ForKind(gk metav1.GroupKind, version string) (*Mapping, error) 
 				return &Mapping{Group: e.Group, Version: e.Version, Kind: gk.Kind, Resource: strings.ToLower(gk.Kind) + "s"}, nil
 			}
 		}
+	}
+	if m.again() {
+		return m.ForKind(gk, version)
 	}
 	return nil, &noKindMatch{gk.Group, version, gk.Kind}
 }
@@ -198,6 +250,9 @@ func (m *Mapper) Find(arg string) (*Mapping, error) {
 		if e.Kind == name && (!dotted || e.Group == rest || e.Version+"."+e.Group == rest) {
 			return e, nil
 		}
+	}
+	if m.again() {
+		return m.Find(arg)
 	}
 	return nil, fmt.Errorf("the server doesn't have a resource type %q", name)
 }

@@ -41,6 +41,8 @@ type Options struct {
 	// clients of kubectl proxy; nil: plain JSON.
 	Encode      func(*rest.Request, *rest.Response) (contentType string, body []byte, err error)
 	EncodeEvent func(rest.Event) ([]byte, error)
+
+	known discoveries // kept from run to run
 }
 
 // ProxyHandler answers one HTTP request that came in over kubectl proxy.
@@ -73,6 +75,7 @@ func New(o Options) program.Program {
 	if o.Version == "" {
 		o.Version = defaultVersion
 	}
+	o.known = discoveries{}
 	return func(c *program.Context, args []string) int {
 		s := &Session{Context: c, Options: o, ArgsLenAtDash: -1}
 		if !s.spend(o.Startup) {

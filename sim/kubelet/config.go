@@ -390,7 +390,7 @@ func (k *Kubelet) checkVolume(p *pod, v *volume) error {
 	switch s := v.spec; {
 	case s.ConfigMap != nil, s.Secret != nil, s.Projected != nil, s.DownwardAPI != nil:
 		v.readOnly = true
-		_, err := k.volumeFiles(p, v.spec)
+		_, err := k.volumeFiles(p, v.spec, false)
 		return err
 	case s.HostPath != nil:
 		v.base = s.HostPath.Path
@@ -446,7 +446,7 @@ func (k *Kubelet) volumeFS(p *pod, v *volume) *vfs.FS {
 // fill writes a projected volume's files as the kubelet does: a dated directory
 // behind a link, so that all of them change at once.
 func (k *Kubelet) fill(p *pod, v *volume) {
-	files, err := k.volumeFiles(p, v.spec)
+	files, err := k.volumeFiles(p, v.spec, true)
 	if err != nil || files == nil {
 		return
 	}
@@ -485,8 +485,8 @@ func (k *Kubelet) fill(p *pod, v *volume) {
 }
 
 // volumeFiles are the files of a volume that the API's objects give; nil for
-// other volumes.
-func (k *Kubelet) volumeFiles(p *pod, spec *corev1.Volume) ([]file, error) {
+// other volumes. Tokens are signed only if they are wanted: few pods look at theirs.
+func (k *Kubelet) volumeFiles(p *pod, spec *corev1.Volume, tokens bool) ([]file, error) {
 	mode := func(m *int32) int32 {
 		if m != nil {
 			return *m
@@ -516,7 +516,10 @@ func (k *Kubelet) volumeFiles(p *pod, spec *corev1.Volume) ([]file, error) {
 			case src.DownwardAPI != nil:
 				part, err = k.downwardFiles(p, src.DownwardAPI.Items, m)
 			case src.ServiceAccountToken != nil:
-				part = []file{{src.ServiceAccountToken.Path, []byte(k.token(p)), m}}
+				part = []file{{path: src.ServiceAccountToken.Path, mode: m}}
+				if tokens {
+					part[0].data = []byte(k.token(p))
+				}
 			}
 			if err != nil {
 				return nil, err

@@ -114,7 +114,8 @@ type node struct {
 	rec     *client.Recorder
 	phase   time.Duration // of the relist of containers, each second
 	images  map[string]*image.Image
-	pullAt  time.Time // pulls are one after another: when the last one ends
+	pullAt  time.Time      // pulls are one after another: when the last one ends
+	pulling map[string]int // by image, how many pulls are queued
 	nextIP  int
 	spill   int
 	stopped bool
@@ -167,7 +168,7 @@ func (k *Kubelet) AddNode(cfg NodeConfig) error {
 		return fmt.Errorf("node %q exists already", cfg.Name)
 	}
 	i := len(k.order)
-	n := &node{NodeConfig: cfg, index: i, addr: nodeAddr(i), images: map[string]*image.Image{}, nextIP: 2,
+	n := &node{NodeConfig: cfg, index: i, addr: nodeAddr(i), images: map[string]*image.Image{}, pulling: map[string]int{}, nextIP: 2,
 		rec:   client.NewRecorder(k.Client, k.Clock, "kubelet", cfg.Name),
 		phase: time.Duration(k.rand.IntN(1000)) * time.Millisecond, fs: vfs.New(k.Clock.Now)}
 	n.ns = k.Network.NewNamespace("node/"+cfg.Name, n.addr)
@@ -197,9 +198,19 @@ func nodeAddr(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{172, 18, byte(n >> 8), byte(n)})
 }
 
+// podNet is the second byte of a node's pod addresses: 10.244 to 10.255, and
+// for the 3,073rd node and later ones 10.8 and up.
+func podNet(index int) byte {
+	if n := index / 256; n >= 12 {
+		return byte(8 + n - 12)
+	}
+	return byte(244 + index/256)
+}
+
 // PodCIDR is the address range of the node's pods.
 func PodCIDR(index int) string {
-	return fmt.Sprintf("10.%d.%d.0/24", 244+index/256, index%256)
+	b := podNet(index)
+	return fmt.Sprintf("10.%d.%d.0/24", b, index%256)
 }
 
 func (k *Kubelet) nodeObject(n *node) *corev1.Node {
@@ -276,21 +287,38 @@ func (k *Kubelet) NodeNet(name string) *network.Namespace {
 
 // IsNode reports whether an address is a node's.
 func (k *Kubelet) IsNode(a netip.Addr) bool {
-	return slices.ContainsFunc(k.order, func(n string) bool { return k.nodes[n].addr == a })
+	if !a.Is4() {
+		return false
+	}
+	b := a.As4()
+	i := int(b[2])<<8 + int(b[3]) - 2
+	return i >= 0 && i < len(k.order) && k.nodes[k.order[i]].addr == a
 }
 
 // NodeOf is the node that has the address, or whose pod has it.
 func (k *Kubelet) NodeOf(a netip.Addr) string {
-	for _, name := range k.order {
-		n := k.nodes[name]
-		if n.addr == a {
-			return name
+	if !a.Is4() {
+		return ""
+	}
+	b := a.As4()
+	index := -1
+	switch {
+	case b[0] == 172:
+		index = int(b[2])<<8 + int(b[3]) - 2
+	case b[0] == 10 && b[1] >= 244:
+		index = int(b[1]-244)<<8 + int(b[2])
+	case b[0] == 10 && b[1] >= 8 && b[1] < 96:
+		index = (int(b[1])-8+12)<<8 + int(b[2])
+	}
+	if index >= 0 && index < len(k.order) {
+		if n := k.nodes[k.order[index]]; n.addr == a || b[0] == 10 {
+			return n.Name
 		}
-		if a.Is4() {
-			b := a.As4()
-			if b[0] == 10 && (b[1] == byte(244+n.index/256) && b[2] == byte(n.index) || b[1] == byte(128+n.index%64)) {
-				return name
-			}
+		return ""
+	}
+	for _, name := range k.order {
+		if n := k.nodes[name]; b[0] == 10 && b[1] == byte(128+n.index%64) {
+			return name
 		}
 	}
 	return ""
@@ -453,7 +481,7 @@ func (k *Kubelet) NodeUsage(name string) (milliCPU, memory int64, ok bool) {
 // in 10.128.0.0/10.
 func (k *Kubelet) allocIP(n *node) netip.Addr {
 	for range 253 {
-		a := netip.AddrFrom4([4]byte{10, byte(244 + n.index/256), byte(n.index), byte(n.nextIP)})
+		a := netip.AddrFrom4([4]byte{10, podNet(n.index), byte(n.index), byte(n.nextIP)})
 		n.nextIP++
 		if n.nextIP > 254 {
 			n.nextIP = 2

@@ -32,6 +32,7 @@ const (
 	removeLatency  = 100 * time.Millisecond
 	backOffPeriod  = 10 * time.Second
 	maxBackOff     = 5 * time.Minute
+	resyncPeriod   = time.Minute
 )
 
 type ctrKind int
@@ -636,7 +637,7 @@ func (p *pod) retryDelay() time.Duration {
 	if d == 0 {
 		return backOffPeriod
 	}
-	return d
+	return min(d, resyncPeriod)
 }
 
 // retryAfter looks at a failing pod again after d, when the kubelet next goes
@@ -686,7 +687,7 @@ func (k *Kubelet) startContainer(p *pod, c *ctr, then func(failed bool)) {
 			return
 		}
 		p.later(k.jitter(createLatency, 0.5), func() {
-			if p.obj.DeletionTimestamp != nil {
+			if p.obj.DeletionTimestamp != nil || p.terminating {
 				then(true)
 				return
 			}
@@ -780,7 +781,7 @@ func (k *Kubelet) pull(p *pod, c *ctr, then func(img *image.Image, reason, messa
 		return
 	}
 	took := k.jitter(img.PullTime(), 0.2)
-	if present || n.images[ref.String()] != nil {
+	if present || n.images[ref.String()] != nil || n.pulling[ref.String()] > 0 {
 		took = k.jitter(300*time.Millisecond, 0.5)
 	}
 	begin := now
@@ -788,6 +789,8 @@ func (k *Kubelet) pull(p *pod, c *ctr, then func(img *image.Image, reason, messa
 		begin = n.pullAt
 	}
 	n.pullAt = begin.Add(took)
+	n.pulling[ref.String()]++
+	k.Clock.At(n.pullAt, "pulled "+name, func() { n.pulling[ref.String()]-- })
 	p.later(n.pullAt.Sub(now), func() {
 		n.images[ref.String()] = img
 		k.dirty["images"] = true
@@ -813,6 +816,7 @@ func (k *Kubelet) exited(p *pod, c *ctr, cur *container.Container) {
 		// The sync that has ended the container starts the next one.
 		c.restart, p.quiet = false, true
 		p.wake(2 * time.Millisecond)
+		k.Clock.After(k.relist(p.node), "kubelet relist "+p.key, func() { p.wake(0) })
 		return
 	}
 	c.unseen = true

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kubonsai/kubonsai/sim/api/intstr"
@@ -151,6 +152,12 @@ func (k *Kubelet) probe(w *prober) {
 	k.handle(w.p, w.c, &w.spec.ProbeHandler, w.timeout(), func(err string) { k.probed(w, err) })
 }
 
+// errored begins the text of a probe that could not be made at all.
+const errored = "errored and resulted in unknown state: "
+
+// wordless begins what is said of a command that failed and printed nothing.
+const wordless = "\x00"
+
 // probed takes one result; err is "" when the probe passed.
 func (k *Kubelet) probed(w *prober, err string) {
 	if w.stopped || w.cur.State != container.Running {
@@ -164,7 +171,14 @@ func (k *Kubelet) probed(w *prober, err string) {
 	}
 	w.any, w.last = true, ok
 	if !ok {
-		k.event(w.p, w.c.spec, w.c.kind, "Warning", "Unhealthy", fmt.Sprintf("%s probe failed: %s", w.kind, err))
+		what := "failed: " + err
+		switch {
+		case strings.HasPrefix(err, errored):
+			what = err
+		case strings.HasPrefix(err, wordless):
+			what = "failed: "
+		}
+		k.event(w.p, w.c.spec, w.c.kind, "Warning", "Unhealthy", string(w.kind)+" probe "+what)
 	}
 	threshold := max(w.spec.SuccessThreshold, 1)
 	if !ok {
@@ -305,7 +319,7 @@ func (k *Kubelet) runCommand(cur *container.Container, argv []string, timeout ti
 	var out bytes.Buffer
 	proc, err := cur.Exec(argv, container.IO{Stdout: &out, Stderr: &out})
 	if err != nil {
-		then("rpc error: code = Unknown desc = " + err.Error())
+		then(errored + "rpc error: code = Unknown desc = " + err.Error())
 		return
 	}
 	over := false
@@ -328,7 +342,7 @@ func (k *Kubelet) runCommand(cur *container.Container, argv []string, timeout ti
 			case code == 0:
 				then("")
 			case text == "":
-				then(fmt.Sprintf("command %q exited with %d", joinArgs(argv), code))
+				then(wordless + fmt.Sprintf("command %q exited with %d", joinArgs(argv), code))
 			default:
 				then(text)
 			}
@@ -353,7 +367,9 @@ func (k *Kubelet) runHook(p *pod, c *ctr, h *corev1.LifecycleHandler, then func(
 	case h.Sleep != nil:
 		k.Clock.After(time.Duration(h.Sleep.Seconds)*time.Second, "hook sleeps", func() { then("") })
 	case h.Exec != nil:
-		k.runCommand(c.cur, h.Exec.Command, 24*time.Hour, then)
+		k.runCommand(c.cur, h.Exec.Command, 24*time.Hour, func(err string) {
+			then(strings.TrimPrefix(strings.TrimPrefix(err, errored), wordless))
+		})
 	case h.HTTPGet != nil:
 		then(k.httpGet(p, c, h.HTTPGet))
 	default:

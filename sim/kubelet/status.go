@@ -27,7 +27,7 @@ func (k *Kubelet) writeStatus(p *pod) {
 	}
 	c := *obj
 	c.Status = *st
-	upd, err := client.UpdateStatus(k.Client, &c)
+	upd, err := client.StatusGiven(k.Client, &c)
 	if err == nil && upd != nil {
 		p.obj = upd
 	}
@@ -277,7 +277,7 @@ func statusOf(list []corev1.ContainerStatus, name string) *corev1.ContainerStatu
 // others have set. now is what changes get as their time.
 func Conditions(o *corev1.Pod, st *corev1.PodStatus, phase corev1.PodPhase, sandbox bool, now metav1.Time) []corev1.PodCondition {
 	own := []corev1.PodConditionType{"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"}
-	var out []corev1.PodCondition
+	out := make([]corev1.PodCondition, 0, max(len(own), len(o.Status.Conditions)))
 	for _, c := range o.Status.Conditions {
 		if !slices.Contains(own, c.Type) {
 			out = append(out, c)

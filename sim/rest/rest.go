@@ -31,6 +31,9 @@ type Request struct {
 	// gives up the right to change it after the call.
 	Body   []byte
 	Object metav1.Object
+	// Given says that Object, a copy of the caller's own, may itself be changed
+	// and kept: the caller does not look at it again.
+	Given bool
 	// User is nil for the cluster's administrator.
 	User *User
 }

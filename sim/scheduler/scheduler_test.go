@@ -59,8 +59,8 @@ func TestRejections(t *testing.T) {
 			if n := len(c.Events(tt.name)); n != 1 {
 				t.Errorf("%d events after an hour in which nothing happened", n)
 			}
-			if c.Clock.Len() != 0 {
-				t.Errorf("%d timers pending in an idle cluster", c.Clock.Len())
+			if left := c.Timers(); len(left) != 0 {
+				t.Errorf("timers %q pending in an idle cluster", left)
 			}
 		})
 	}

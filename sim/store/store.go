@@ -47,7 +47,7 @@ type Change struct {
 }
 
 // DefaultWindow is how many changes of a resource a watch can look back on.
-const DefaultWindow = 1024
+const DefaultWindow = 512
 
 // maxSnapshots bounds the snapshots kept for paged lists, over all resources.
 const maxSnapshots = 16

@@ -424,3 +424,17 @@ func names(t *testing.T, f *FS, p string) string {
 	}
 	return strings.Join(out, " ")
 }
+
+func TestOwner(t *testing.T) {
+	f := New(tick())
+	must(t, f.WriteFile("/root-file", nil, 0o644))
+	f.SetOwner(1000)
+	must(t, f.MkdirAll("/home/r", 0o755))
+	must(t, f.WriteFile("/home/r/x", nil, 0o644))
+	must(t, f.WriteFile("/root-file", []byte("more"), 0o644))
+	for p, uid := range map[string]int{"/root-file": 0, "/home/r": 1000, "/home/r/x": 1000} {
+		if info, err := f.Stat(p); err != nil || info.Sys().(*Stat).UID != uid || info.Sys().(*Stat).GID != uid {
+			t.Error(p, info, err)
+		}
+	}
+}

@@ -23,11 +23,8 @@ func (c cluster) Dir(terminal string) string { return c.Terminal(terminal).Dir()
 func (c cluster) Close() error { return c.backend.Close() }
 
 func (c cluster) Start(terminal, script string, o bridge.RunOptions) bridge.Run {
-	t := c.Terminal(terminal)
-	if o.Beside && !t.Busy() {
-		t.Start(":", sim.RunOptions{}) // what starts while another is under way runs in a copy of the shell
-	}
-	return t.Start(script, sim.RunOptions{
+	return c.Terminal(terminal).Start(script, sim.RunOptions{
+		Beside:  o.Beside,
 		Columns: o.Columns, Rows: o.Rows, Interactive: o.Interactive, Window: o.Window,
 		OnOutput: o.OnOutput, OnExit: o.OnExit, OnClear: o.OnClear, Edit: o.Edit,
 	})

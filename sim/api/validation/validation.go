@@ -435,3 +435,26 @@ func withoutLeadingZeros(s string) string {
 	}
 	return strings.Join(parts, ".")
 }
+
+const pathCharacters = "/-._~%!$&'()*+,;=:"
+
+// IsDomainPrefixedPath checks a name such as example.com/ingress-controller.
+func IsDomainPrefixedPath(path *field.Path, value string) field.ErrorList {
+	if value == "" {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	host, rest, _ := strings.Cut(value, "/")
+	if host == "" || rest == "" {
+		return field.ErrorList{field.Invalid(path, value, `must be a domain-prefixed path (such as "acme.io/foo")`)}
+	}
+	var errs field.ErrorList
+	for _, msg := range IsDNS1123Subdomain(host) {
+		errs = append(errs, field.Invalid(path, host, msg))
+	}
+	for i := range len(rest) {
+		if c := rest[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte(pathCharacters, c) < 0 {
+			return append(errs, field.Invalid(path, rest, RegexError("Invalid path", `[A-Za-z0-9/\-._~%!$&'()*+,;=:]+`)))
+		}
+	}
+	return errs
+}

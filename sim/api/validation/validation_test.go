@@ -60,6 +60,7 @@ func TestAgainstUpstream(t *testing.T) {
 		{"IsEnvVarName", IsEnvVarName, upstream.IsEnvVarName},
 		{"IsRelaxedEnvVarName", IsRelaxedEnvVarName, upstream.IsRelaxedEnvVarName},
 		{"IsConfigMapKey", IsConfigMapKey, upstream.IsConfigMapKey},
+		{"IsDomainPrefixedPath", lists(IsDomainPrefixedPath), lists(upstream.IsDomainPrefixedPath)},
 		{"IsValidIP", lists(IsValidIP), lists(upstream.IsValidIP)},
 		{"IsValidCIDR", lists(IsValidCIDR), lists(upstream.IsValidCIDR)},
 		{"IsValidIPForLegacyField", legacy(IsValidIPForLegacyField), legacy(upstream.IsValidIPForLegacyField)},

@@ -63,6 +63,7 @@ func Default() Chain {
 		Priority,
 		DefaultTolerationSeconds,
 		DefaultStorageClass,
+		StorageObjectInUseProtection,
 		DefaultIngressClass,
 		ResourceQuota,
 	}

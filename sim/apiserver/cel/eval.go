@@ -371,7 +371,7 @@ func arithmetic(op string, a, b any) any {
 			fail("integer overflow")
 		default:
 			if y == 0 {
-				fail(map[string]string{"/": "division by zero", "%": "modulus by zero"}[op])
+				fail("%s", map[string]string{"/": "division by zero", "%": "modulus by zero"}[op])
 			}
 			if op == "/" {
 				return x / y

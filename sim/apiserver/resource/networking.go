@@ -9,13 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	"github.com/kubonsai/kubonsai/sim/api/intstr"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	networkingv1 "github.com/kubonsai/kubonsai/sim/api/networking/v1"
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 )
 
 var scopeCluster = new(string(networkingv1.IngressClassParametersReferenceScopeCluster))

@@ -229,3 +229,9 @@ func (k *Kubelet) sync(key string) error {
 	_, err := client.UpdateStatus(k.c.Client, u)
 	return err
 }
+
+// Timers are the names of the pending timers, but for the one that waits for
+// old events to expire.
+func (c *Cluster) Timers() []string {
+	return slices.DeleteFunc(c.Clock.Names(), func(name string) bool { return name == "apiserver/event-ttl" })
+}

@@ -142,7 +142,7 @@ func (c *Controller) sync(key string) error {
 		c.recorder.Eventf(d, controller.Warning, "SelectingAll", "This deployment is selecting all pods. A non-empty selector is required.")
 		if d.Status.ObservedGeneration < d.Generation {
 			d.Status.ObservedGeneration = d.Generation
-			_, err := client.UpdateStatus(c.client, d)
+			_, err := client.StatusGiven(c.client, d)
 			return err
 		}
 		return nil
@@ -232,7 +232,7 @@ func (r *rollout) scaling() bool {
 // updateStatus writes the deployment's status and revision annotation and
 // goes on with what the server stored.
 func (r *rollout) updateStatus() error {
-	d, err := client.UpdateStatus(r.client, r.d)
+	d, err := client.StatusGiven(r.client, r.d)
 	if err != nil {
 		return err
 	}

@@ -177,8 +177,8 @@ func TestBrokenRollout(t *testing.T) {
 	setImage(c, "nginx:1.24")
 	c.Run(10 * time.Second)
 	check(t, "sets", sets(c), []string{"1:nginx:1.23 0/0", "2:nginx:broken 0/0", "3:nginx:1.24 3/3"})
-	if c.Clock.Len() != 0 {
-		t.Errorf("%d timers pending in an idle cluster", c.Clock.Len())
+	if left := c.Timers(); len(left) != 0 {
+		t.Errorf("timers %q pending in an idle cluster", left)
 	}
 }
 

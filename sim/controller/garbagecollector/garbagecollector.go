@@ -153,7 +153,7 @@ func (c *Controller) drain() {
 	discover := false
 	for again := true; again; {
 		again = false
-		for _, m := range slices.Clone(c.order) {
+		for _, m := range c.order { // resync replaces it, but not meanwhile
 			if !m.pending || m.watch == nil {
 				continue
 			}

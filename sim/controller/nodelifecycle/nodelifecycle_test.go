@@ -109,8 +109,8 @@ spec:
 	if got := taints(c, "node-1"); got != "" {
 		t.Errorf("taints after recovery: %s", got)
 	}
-	if c.Clock.Len() != 0 {
-		t.Errorf("%d timers pending in an idle cluster", c.Clock.Len())
+	if left := c.Timers(); len(left) != 0 {
+		t.Errorf("timers %q pending in an idle cluster", left)
 	}
 }
 

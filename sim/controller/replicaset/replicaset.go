@@ -193,7 +193,7 @@ func (c *Controller[T]) report(set T, s status) error {
 	if s.equal(c.kind.status(set)) {
 		return nil
 	}
-	_, err := client.UpdateStatus(c.client, c.kind.withStatus(set, s))
+	_, err := client.StatusGiven(c.client, c.kind.withStatus(set, s))
 	if apierrors.IsNotFound(err) {
 		return nil
 	}

@@ -154,8 +154,8 @@ func TestMinReadySeconds(t *testing.T) {
 	if s := ct.Get[*appsv1.ReplicaSet](c, "default", "web").Status; s.AvailableReplicas != 3 {
 		t.Errorf("after 11 s: %+v", s)
 	}
-	if c.Clock.Len() != 0 {
-		t.Errorf("%d timers pending in an idle cluster", c.Clock.Len())
+	if left := c.Timers(); len(left) != 0 {
+		t.Errorf("timers %q pending in an idle cluster", left)
 	}
 }
 

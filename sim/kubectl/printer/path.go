@@ -4,7 +4,6 @@
 package printer
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,9 +11,9 @@ import (
 	"regexp"
 	"sort"
 	"strings"
-	"text/template"
 
 	"github.com/kubonsai/kubonsai/sim/api/resource"
+	"github.com/kubonsai/kubonsai/sim/internal/gotemplate"
 	"k8s.io/client-go/util/jsonpath"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
@@ -72,19 +71,14 @@ func find(p *jsonpath.JSONPath, m any) (v [][]reflect.Value, err error) {
 // Template prints with a Go template.
 type Template struct {
 	text string
-	t    *template.Template
+	t    *gotemplate.Template
 }
 
 // NewTemplate parses a template.
 func NewTemplate(text string, allowMissing bool) (*Template, error) {
-	t, err := template.New("output").Funcs(template.FuncMap{"exists": exists, "base64decode": base64decode}).Parse(text)
+	t, err := gotemplate.New("output", text, !allowMissing)
 	if err != nil {
 		return nil, fmt.Errorf("error parsing template %s, %v", text, err)
-	}
-	if allowMissing {
-		t.Option("missingkey=default")
-	} else {
-		t.Option("missingkey=error")
 	}
 	return &Template{text, t}, nil
 }
@@ -111,37 +105,6 @@ func (p *Template) Print(obj any, w io.Writer) error {
 		return fmt.Errorf("error executing template %q: %v", p.text, err)
 	}
 	return nil
-}
-
-func base64decode(v string) (string, error) {
-	data, err := base64.StdEncoding.DecodeString(v)
-	if err != nil {
-		return "", fmt.Errorf("base64 decode failed: %v", err)
-	}
-	return string(data), nil
-}
-
-// exists reports whether the item has a value at the indices.
-func exists(item any, indices ...any) bool {
-	for _, i := range indices {
-		switch x := item.(type) {
-		case tree.Map:
-			key, ok := i.(string)
-			if !ok {
-				return false
-			}
-			item = x[key]
-		case []any:
-			n := reflect.ValueOf(i)
-			if !n.CanInt() || n.Int() < 0 || n.Int() >= int64(len(x)) {
-				return false
-			}
-			item = x[n.Int()]
-		default:
-			return false
-		}
-	}
-	return item != nil
 }
 
 // Columns prints custom columns.

@@ -1,0 +1,200 @@
+// Package structural works with the schemas of custom resources: it removes
+// what they do not know (prune.go), fills in what they default (prune.go) and
+// judges what is there in the words that users see (validate.go). Trees are
+// those of metav1.DecodeTree.
+package structural
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	apiextensionsv1 "github.com/kubonsai/kubonsai/sim/api/apiextensions/v1"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/apiserver/cel"
+)
+
+// Schema is a compiled node of a schema.
+type Schema struct {
+	*apiextensionsv1.JSONSchemaProps
+	Properties map[string]*Schema
+	Items      *Schema
+	Additional *Schema // of maps
+	// AnyAdditional lets maps hold anything.
+	AnyAdditional       bool
+	Preserve            bool
+	allOf, anyOf, oneOf []*Schema
+	not                 *Schema
+	enum                []any
+	fallback            any // the default
+	hasDefault          bool
+	pattern             *regexp.Regexp
+	rules               []rule
+	hasRules            bool // here or below
+	names               []string
+}
+
+type rule struct {
+	*apiextensionsv1.ValidationRule
+	program, message *cel.Program
+}
+
+// Compile compiles a schema; errors are those that the definition is refused with.
+func Compile(p *apiextensionsv1.JSONSchemaProps, path *field.Path) (*Schema, field.ErrorList) {
+	var errs field.ErrorList
+	s := compile(p, path, true, &errs)
+	return s, errs
+}
+
+func tree(j *apiextensionsv1.JSON) any {
+	v, err := metav1.DecodeTree(j.Raw)
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+var schemaTypes = []string{"array", "boolean", "integer", "number", "object", "string"}
+
+func compile(p *apiextensionsv1.JSONSchemaProps, path *field.Path, typed bool, errs *field.ErrorList) *Schema {
+	s := &Schema{JSONSchemaProps: p, Preserve: p.XPreserveUnknownFields != nil && *p.XPreserveUnknownFields}
+	add := func(e *field.Error) { *errs = append(*errs, e) }
+	if typed {
+		switch {
+		case p.Type == "" && !p.XIntOrString && !s.Preserve:
+			add(field.Required(path.Child("type"), "must not be empty for specified object fields"))
+		case p.Type != "" && p.XIntOrString:
+			add(field.Invalid(path.Child("type"), p.Type, "must be empty if x-kubernetes-int-or-string is true"))
+		case p.Type != "" && !slices.Contains(schemaTypes, p.Type):
+			add(field.NotSupported(path.Child("type"), p.Type, schemaTypes))
+		case p.XEmbeddedResource && p.Type != "object":
+			add(field.Invalid(path.Child("type"), p.Type, "must be object if x-kubernetes-embedded-resource is true"))
+		}
+		if p.Type == "array" && (p.Items == nil || p.Items.Schema == nil) {
+			add(field.Required(path.Child("items"), "must be specified"))
+		}
+	}
+	if len(p.Properties) > 0 && p.AdditionalProperties != nil && typed {
+		add(field.Forbidden(path.Child("additionalProperties"), "additionalProperties and properties are mutual exclusive"))
+	}
+	if p.Ref != nil {
+		add(field.Forbidden(path.Child("$ref"), "$ref is not supported"))
+	}
+	if p.UniqueItems {
+		add(field.Forbidden(path.Child("uniqueItems"), "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"))
+	}
+	if len(p.Properties) > 0 {
+		s.Properties = map[string]*Schema{}
+		s.names = slices.Sorted(maps.Keys(p.Properties))
+		for _, name := range s.names {
+			child := p.Properties[name]
+			s.Properties[name] = compile(&child, path.Child("properties").Key(name), typed, errs)
+		}
+	}
+	if p.Items != nil && p.Items.Schema != nil {
+		s.Items = compile(p.Items.Schema, path.Child("items"), typed, errs)
+	}
+	if a := p.AdditionalProperties; a != nil {
+		s.AnyAdditional = a.Allows
+		if a.Schema != nil {
+			s.Additional = compile(a.Schema, path.Child("additionalProperties"), typed, errs)
+		}
+	}
+	several := func(list []apiextensionsv1.JSONSchemaProps, name string) (out []*Schema) {
+		for i := range list {
+			out = append(out, compile(&list[i], path.Child(name).Index(i), false, errs))
+		}
+		return out
+	}
+	s.allOf, s.anyOf, s.oneOf = several(p.AllOf, "allOf"), several(p.AnyOf, "anyOf"), several(p.OneOf, "oneOf")
+	if p.Not != nil {
+		s.not = compile(p.Not, path.Child("not"), false, errs)
+	}
+	for i := range p.Enum {
+		s.enum = append(s.enum, tree(&p.Enum[i]))
+	}
+	if p.Pattern != "" {
+		var err error
+		if s.pattern, err = regexp.Compile(p.Pattern); err != nil {
+			add(field.Invalid(path.Child("pattern"), p.Pattern, "must be a valid regular expression, but isn't: "+err.Error()))
+		}
+	}
+	if p.Default != nil && len(p.Default.Raw) > 0 {
+		s.fallback, s.hasDefault = tree(p.Default), true
+	}
+	for i := range p.XValidations {
+		r := rule{ValidationRule: &p.XValidations[i]}
+		at := path.Child("x-kubernetes-validations").Index(i)
+		var err error
+		if strings.TrimSpace(r.Rule) == "" {
+			add(field.Required(at.Child("rule"), "rule is not specified"))
+			continue
+		}
+		if r.program, err = cel.Parse(r.Rule); err != nil {
+			add(field.Invalid(at.Child("rule"), r.ValidationRule.Rule, "compilation failed: "+err.Error()+"\n | "+r.Rule))
+			continue
+		}
+		if r.MessageExpression != "" {
+			if r.message, err = cel.Parse(r.MessageExpression); err != nil {
+				add(field.Invalid(at.Child("messageExpression"), r.MessageExpression, "messageExpression compilation failed: "+err.Error()))
+				continue
+			}
+		}
+		s.rules = append(s.rules, r)
+	}
+	s.hasRules = len(s.rules) > 0
+	for _, c := range s.children() {
+		s.hasRules = s.hasRules || c.hasRules
+	}
+	if s.hasDefault && typed && len(*errs) == 0 {
+		for _, e := range s.Validate(s.fallback, nil, path.Child("default"), false) {
+			add(e)
+		}
+	}
+	return s
+}
+
+func (s *Schema) children() []*Schema {
+	out := make([]*Schema, 0, len(s.Properties)+2)
+	for _, name := range s.names {
+		out = append(out, s.Properties[name])
+	}
+	for _, c := range []*Schema{s.Items, s.Additional} {
+		if c != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// typeName is what messages call the sort of a value.
+func typeName(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "boolean"
+	case int64:
+		return "integer"
+	case float64:
+		return "number"
+	case string:
+		return "string"
+	case []any:
+		return "array"
+	}
+	return "object"
+}
+
+func jsonText(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(data)
+}
