@@ -157,7 +157,7 @@ func grow(s *gowasm.Section, n int) int {
 }
 
 func (w *rewriter) rewrite(list []instruction) []instruction {
-	return w.addresses(w.panics(w.branches(w.conditions(list))))
+	return w.addresses(w.unwinding(w.panics(w.branches(w.conditions(list)))))
 }
 
 // conditions simplifies negations.
@@ -260,6 +260,49 @@ func (w *rewriter) branches(list []instruction) []instruction {
 		case opEnd:
 			if len(open) > 0 {
 				open = open[:len(open)-1]
+			}
+		}
+		out = append(out, in)
+	}
+	return out
+}
+
+// unwinding gives every call the same bytes where it ends the function to unwind
+// the wasm stack: a return instead of a jump to the end, whose depth differs.
+// The code gets longer, and smaller once compressed.
+func (w *rewriter) unwinding(list []instruction) []instruction {
+	var open []int // where the blocks begin
+	end := make([]int, len(list))
+	for i, in := range list {
+		switch in.op {
+		case opBlock, opLoop, opIf:
+			open = append(open, i)
+		case opEnd:
+			if len(open) > 0 {
+				end[open[len(open)-1]] = i
+				open = open[:len(open)-1]
+			}
+		}
+	}
+	open = open[:0]
+	out := make([]instruction, 0, len(list))
+	for i, in := range list {
+		switch in.op {
+		case opBlock, opLoop, opIf:
+			open = append(open, i)
+		case opEnd:
+			if len(open) > 0 {
+				open = open[:len(open)-1]
+			}
+		case opBrIf:
+			if i < 3 || !follows(list[i-3:], opCall, opGlobalGet, opLocalSet) || in.arg >= len(open) {
+				break
+			}
+			to := open[len(open)-1-in.arg]
+			if after := list[end[to]:]; list[to].op == opBlock && follows(after, opEnd, opI32Const) && after[1].arg == 1 && len(after) == 3 {
+				out = append(out, instruction{op: opIf, arg: void}, after[1], instruction{op: opReturn}, instruction{op: opEnd})
+				w.done["unwinding"]++
+				continue
 			}
 		}
 		out = append(out, in)
@@ -459,7 +502,7 @@ func encode(out []byte, list []instruction) []byte {
 		}
 		out = append(out, in.op)
 		switch op := in.op; {
-		case op == opBr || op == opBrIf || op == opCall || op >= opLocalGet && op <= opGlobalSet:
+		case op == opIf || op == opBr || op == opBrIf || op == opCall || op >= opLocalGet && op <= opGlobalSet:
 			out = binary.AppendUvarint(out, uint64(in.arg))
 		case op >= opFirstLoad && op <= opLastStore:
 			out = binary.AppendUvarint(out, uint64(in.arg))

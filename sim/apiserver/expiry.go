@@ -35,7 +35,11 @@ type expiry struct {
 	timer  *clock.Timer
 }
 
-func leaseEnd(t time.Time) time.Time { return t.Add(eventTTL + leaseReuse).Truncate(leaseReuse) }
+// leaseEnd is the end of the lease of a write at t (Time.Truncate is slow in wasm).
+func leaseEnd(t time.Time) time.Time {
+	const minute = int64(leaseReuse / time.Second)
+	return time.Unix((t.Unix()+int64(eventTTL/time.Second))/minute*minute+minute, 0).UTC()
+}
 
 // watch begins to follow the writes of events.
 func (x *expiry) watch() {

@@ -185,7 +185,7 @@ func (r *resource) trim(window int) {
 		return
 	}
 	r.dropped = r.log[n-1].Revision
-	r.log = append([]Change(nil), r.log[n:]...)
+	r.log = append(make([]Change, 0, max(2*window, len(r.log)-n)), r.log[n:]...)
 	r.base = keep
 }
 

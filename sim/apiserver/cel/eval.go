@@ -126,6 +126,9 @@ func (e *env) eval(n *node) any {
 	if fn == nil {
 		fail("undeclared reference to '%s'", n.text)
 	}
+	if len(args) == 0 {
+		fail("no such overload")
+	}
 	v, ok := fn(args)
 	if !ok {
 		fail("no such overload")

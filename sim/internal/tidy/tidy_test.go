@@ -38,6 +38,7 @@ var layers = [][]string{
 	{"sim/api"},
 	{"sim/kernel", "sim/vfs"},
 	{"sim/clock", "sim/seed"},
+	{"sim/internal"},
 }
 
 // hosts may use the operating system, goroutines and the wall clock.
