@@ -205,7 +205,12 @@ func customTable(columns []apiextensionsv1.CustomResourceColumnDefinition) ([]me
 	}
 }
 
-func customCell(p *jsonpath.JSONPath, sort string, tree map[string]any, now time.Time) any {
+func customCell(p *jsonpath.JSONPath, sort string, tree map[string]any, now time.Time) (cell any) {
+	defer func() {
+		if recover() != nil { // an expression that the library cannot cope with
+			cell = nil
+		}
+	}()
 	results, err := p.FindResults(tree)
 	if err != nil || len(results) == 0 || len(results[0]) == 0 {
 		return nil

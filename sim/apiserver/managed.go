@@ -345,12 +345,27 @@ func spellOut(obj metav1.Object) ([]owner, error) {
 		}
 		if o.Subresource == "status" {
 			o.set = all.Only("status")
+			// With a status some controllers write annotations (deployments' revision).
+			if meta := all.Children["f:metadata"]; meta != nil && meta.Children["f:annotations"] != nil && !coarseMain(owners) {
+				o.set = managed.Union(o.set, &managed.Set{Children: map[string]*managed.Set{
+					"f:metadata": {Children: map[string]*managed.Set{"f:annotations": meta.Children["f:annotations"]}}}})
+			}
 		} else {
 			o.set = all.Without("f:status")
 		}
 		all = managed.Difference(all, o.set)
 	}
 	return owners, nil
+}
+
+// coarseMain reports a coarse entry for the object itself, beside its status.
+func coarseMain(owners []owner) bool {
+	for i := range owners {
+		if owners[i].Subresource == "" && coarseManagers[owners[i].Manager] {
+			return true
+		}
+	}
+	return false
 }
 
 // ownable are the fields of an object that can have an owner. Of an object that

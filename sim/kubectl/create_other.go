@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -231,7 +230,7 @@ func (o *createPDB) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.selector, "selector", "", "Labels of the pods")
 }
 
-var numberOrPercent = regexp.MustCompile(`^[0-9]+%?$`)
+var numberOrPercent = lazy(`^[0-9]+%?$`)
 
 func (o *createPDB) Validate() error {
 	switch {
@@ -241,9 +240,9 @@ func (o *createPDB) Validate() error {
 		return errors.New("one of min-available or max-unavailable must be specified")
 	case o.maxUnavailable != "" && o.minAvailable != "":
 		return errors.New("min-available and max-unavailable cannot be both specified")
-	case o.minAvailable != "" && !numberOrPercent.MatchString(o.minAvailable):
+	case o.minAvailable != "" && !numberOrPercent().MatchString(o.minAvailable):
 		return errors.New("invalid format specified for min-available")
-	case o.maxUnavailable != "" && !numberOrPercent.MatchString(o.maxUnavailable):
+	case o.maxUnavailable != "" && !numberOrPercent().MatchString(o.maxUnavailable):
 		return errors.New("invalid format specified for max-unavailable")
 	}
 	return nil
@@ -285,14 +284,14 @@ func (o *createIngress) Flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.annotations, "annotation", nil, "Annotation, key=value")
 }
 
-var ingressRule = regexp.MustCompile(`^[\w*\-.]*/.*=[\w\-]+:[\w\-]+(,tls=?([\w\-]+)?)?`)
+var ingressRule = lazy(`^[\w*\-.]*/.*=[\w\-]+:[\w\-]+(,tls=?([\w\-]+)?)?`)
 
 func (o *createIngress) Validate() error {
 	if o.backend == "" && len(o.rules) == 0 {
 		return errors.New("not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)")
 	}
 	for _, r := range o.rules {
-		if !ingressRule.MatchString(r) {
+		if !ingressRule().MatchString(r) {
 			return fmt.Errorf("rule %s is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]", r)
 		}
 	}

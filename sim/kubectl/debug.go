@@ -130,7 +130,7 @@ func (o *debugOptions) Validate() error {
 			return errors.New("you must specify --image when not using --copy-to.")
 		}
 	}
-	if o.image != "" && !imageName.MatchString(o.image) {
+	if o.image != "" && !imageName().MatchString(o.image) {
 		return fmt.Errorf("invalid image name %q: invalid reference format", o.image)
 	}
 	if len(o.names) == 0 && len(o.files.Filenames) == 0 {
@@ -142,7 +142,7 @@ func (o *debugOptions) Validate() error {
 		return fmt.Errorf("invalid image pull policy: %s", o.pullPolicy)
 	}
 	for _, name := range tree.Keys(o.setImages) {
-		if !imageName.MatchString(o.setImages[name]) {
+		if !imageName().MatchString(o.setImages[name]) {
 			return fmt.Errorf("invalid image name %q for container %q: invalid reference format", o.setImages[name], name)
 		}
 	}

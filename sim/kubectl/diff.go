@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -202,14 +201,14 @@ func mask(from, to tree.Map) {
 	}
 }
 
-var plainArgument = regexp.MustCompile(`^[a-zA-Z0-9-=]+$`)
+var plainArgument = lazy(`^[a-zA-Z0-9-=]+$`)
 
 func (o *diffOptions) compare(s *Session, live, merged string) error {
 	if external := s.Getenv("KUBECTL_EXTERNAL_DIFF"); external != "" {
 		parts := strings.Split(external, " ")
 		args := parts[:1:1]
 		for _, a := range parts[1:] {
-			if plainArgument.MatchString(a) {
+			if plainArgument().MatchString(a) {
 				args = append(args, a)
 			}
 		}

@@ -93,7 +93,7 @@ func plain(s string) string {
 
 func TestParity(t *testing.T) {
 	if _, err := os.Stat(realKubectl); err != nil || testing.Short() {
-		t.Skip("build scripts/parity to ", realKubectl)
+		t.Skip("the real kubectl has not been built: make parity")
 	}
 	ours, theirs := newWorld(t), newWorld(t)
 	url := serveHTTP(t, theirs)

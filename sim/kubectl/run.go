@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -134,8 +135,14 @@ func (o *runOptions) Complete(s *Session, args []string) (err error) {
 	return err
 }
 
+// lazy compiles an expression when it is first asked for: the program starts
+// sooner.
+func lazy(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 // imageName is what a reference to an image looks like.
-var imageName = regexp.MustCompile(`^(?:(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?` +
+var imageName = lazy(`^(?:(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?` +
 	`[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*` +
 	`(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
 
@@ -147,7 +154,7 @@ func (o *runOptions) check(s *Session) error {
 		return s.UsageErrorf("%v", errPodTimeout)
 	case o.image == "":
 		return errors.New("--image is required")
-	case !imageName.MatchString(o.image):
+	case !imageName().MatchString(o.image):
 		return fmt.Errorf("Invalid image name %q: invalid reference format", o.image)
 	case o.tty && !o.stdin:
 		return s.UsageErrorf("-i/--stdin is required for containers with -t/--tty=true")

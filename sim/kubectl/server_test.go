@@ -149,7 +149,7 @@ func TestKustomize(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(realKubectl); err != nil {
-		t.Skip("build scripts/parity to ", realKubectl)
+		t.Skip("the real kubectl has not been built: make parity")
 	}
 	real, err := exec.Command(realKubectl, "kustomize", dir+"/over").Output()
 	if err != nil || string(real) != string(data) {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -184,9 +185,15 @@ func kyamlString(b *bytes.Buffer, s string, indent int) {
 }
 
 var (
-	sexagesimal = regexp.MustCompile(`^[+-]?[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
-	timestamp   = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
+	sexagesimal = lazy(`^[+-]?[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
+	timestamp   = lazy(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
 )
+
+// lazy compiles an expression when it is first asked for: the program starts
+// sooner.
+func lazy(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // needsQuotes reports whether a key could be taken for something else than a string.
 func needsQuotes(s string) bool {
@@ -201,7 +208,7 @@ func needsQuotes(s string) bool {
 	if _, err := strconv.ParseFloat(plain, 64); err == nil {
 		return true
 	}
-	if sexagesimal.MatchString(s) || timestamp.MatchString(s) {
+	if sexagesimal().MatchString(s) || timestamp().MatchString(s) {
 		return true
 	}
 	runes := []rune(s)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
 	"sort"
 	"strings"
 
@@ -115,14 +114,14 @@ type Columns struct {
 	printed   bool
 }
 
-var relaxed = regexp.MustCompile(`^\{\.?([^{}]+)\}$|^\.?([^{}]+)$`)
+var relaxed = lazy(`^\{\.?([^{}]+)\}$|^\.?([^{}]+)$`)
 
 // RelaxedPath turns x.y, .x.y, {x.y} and {.x.y} into {.x.y}.
 func RelaxedPath(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
-	m := relaxed.FindStringSubmatch(text)
+	m := relaxed().FindStringSubmatch(text)
 	if m == nil {
 		return "", fmt.Errorf("unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'")
 	}

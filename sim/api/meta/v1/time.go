@@ -16,7 +16,9 @@ type Time struct {
 }
 
 // NewTime cuts t to the second.
-func NewTime(t time.Time) Time { return Time{t.UTC().Truncate(time.Second)} }
+func NewTime(t time.Time) Time {
+	return Time{t.UTC().Add(-time.Duration(t.Nanosecond()))} // Truncate is slow in wasm
+}
 
 // Unix is the time so many seconds and nanoseconds after 1970 began.
 func Unix(sec, nsec int64) Time { return NewTime(time.Unix(sec, nsec)) }
