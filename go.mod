@@ -3,7 +3,9 @@ module github.com/kubonsai/kubonsai
 go 1.26.0
 
 require (
+	github.com/benhoyt/goawk v1.31.0
 	github.com/hack-pad/go-indexeddb v0.3.2
+	github.com/itchyny/timefmt-go v0.1.6
 	github.com/spf13/pflag v1.0.10
 	github.com/tidwall/btree v1.8.2
 	k8s.io/apimachinery v0.36.2
@@ -14,12 +16,9 @@ require (
 )
 
 require (
-	github.com/benhoyt/goawk v1.31.0 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.0 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/hack-pad/safejs v0.1.0 // indirect
-	github.com/itchyny/gojq v0.12.17 // indirect
-	github.com/itchyny/timefmt-go v0.1.6 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.3 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect

@@ -69,7 +69,9 @@ func (c *Cluster) watchStore() {
 	c.dirty.terminals = map[string]bool{}
 	c.dirty.nodes = map[string][]byte{}
 	c.store.OnCommit(func(ch store.Change) {
-		c.dirty.objects[ch.Key] = true
+		if c.backend != nil {
+			c.dirty.objects[ch.Key] = true
+		}
 		for _, fn := range c.onChange {
 			fn(ch)
 		}
