@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/benhoyt/goawk v1.31.0
 	github.com/hack-pad/go-indexeddb v0.3.2
+	github.com/itchyny/gojq v0.12.17
 	github.com/itchyny/timefmt-go v0.1.6
 	github.com/spf13/pflag v1.0.10
 	github.com/tidwall/btree v1.8.2

@@ -555,6 +555,7 @@ type records struct {
 	buf  string
 	end  error
 	sep  string
+	last bool // the last record had no separator behind it
 	re   *regexp.Regexp
 }
 
@@ -589,6 +590,7 @@ func (r *records) next(rs string) (string, error) {
 				return "", r.end
 			}
 			rec := r.buf
+			r.last = true
 			if rs == "" {
 				rec = strings.TrimRight(rec, "\n")
 			}
