@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -39,6 +40,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/rest"
 	"github.com/kubonsai/kubonsai/sim/scheduler"
 	"github.com/kubonsai/kubonsai/sim/shell"
+	"github.com/kubonsai/kubonsai/sim/shell/texttool"
 	"github.com/kubonsai/kubonsai/sim/shell/tool"
 )
 
@@ -85,6 +87,7 @@ func (c *Cluster) wire(state *kept) error {
 	}
 	c.programs = c.readerPrograms()
 	containerPrograms := tool.All()
+	containerPrograms["awk"] = texttool.All()["awk"] // jq is the reader's alone
 	for name, p := range shell.Programs(shell.Ash) {
 		containerPrograms[name] = p
 	}
@@ -155,6 +158,7 @@ func (c *Cluster) wire(state *kept) error {
 // readerPrograms are what can be started by name in the reader's terminals.
 func (c *Cluster) readerPrograms() map[string]program.Program {
 	m := tool.All()
+	maps.Copy(m, texttool.All())
 	for name, p := range shell.Programs(shell.Bash) {
 		m[name] = p
 	}

@@ -10,8 +10,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
+	"reflect"
 	"regexp"
 	"sort"
 	"strconv"
@@ -175,9 +177,11 @@ func (a *awk) execute(vars []string) int {
 		a.fail(syntaxError(a.name, a.source, err))
 		return 2
 	}
-	if changed := rewrite(a.source); changed != a.source {
+	safe := false
+	if changed := rewrite(a.source); changed != a.source && !strings.Contains(a.source, "__kb_") {
 		if p, err := parser.ParseProgram([]byte(changed), pc); err == nil {
 			prog = p
+			safe = redirects(reflect.ValueOf(p).Elem().FieldByName("Program"))
 		}
 	}
 	var environ []string
@@ -192,7 +196,7 @@ func (a *awk) execute(vars []string) int {
 	}
 	status, err := it.ExecuteContext(ticking{a}, &interp.Config{
 		Stdin: input{a}, Output: a, Error: redirected{a}, Argv0: a.name, Args: a.operands(), Vars: vars, Environ: append([]string{}, environ...),
-		NoExec: true, NoFileWrites: true, NoFileReads: true, Funcs: funcs, NewlineOutput: interp.RawNewlineMode, Chars: true,
+		NoExec: true, NoFileWrites: !safe, NoFileReads: true, Funcs: funcs, NewlineOutput: interp.RawNewlineMode, Chars: true,
 	})
 	a.flush()
 	if err != nil {
@@ -216,6 +220,41 @@ func (a *awk) runtimeError(err error) string {
 	return a.name + ": run time error: " + msg + "\n"
 }
 
+// redirects reports whether every redirection in the program is to what __kb_to
+// says, which is never a file: only then goawk may believe that it writes files.
+// The types of its tree are internal to it.
+func redirects(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Interface, reflect.Pointer:
+		return v.IsNil() || redirects(v.Elem())
+	case reflect.Slice:
+		for i := range v.Len() {
+			if !redirects(v.Index(i)) {
+				return false
+			}
+		}
+	case reflect.Struct:
+		if to := v.FieldByName("Redirect"); to.IsValid() && to.Int() != int64(lexer.ILLEGAL) {
+			dest := v.FieldByName("Dest")
+			for dest.Kind() == reflect.Interface || dest.Kind() == reflect.Pointer {
+				if dest.IsNil() {
+					return false
+				}
+				dest = dest.Elem()
+			}
+			if dest.Kind() != reflect.Struct || dest.Type().Name() != "UserCallExpr" || dest.FieldByName("Name").String() != "__kb_to" {
+				return false
+			}
+		}
+		for i := range v.NumField() {
+			if !redirects(v.Field(i)) {
+				return false
+			}
+		}
+	}
+	return v.IsValid()
+}
+
 // ticking is the context that goawk asks every thousand instructions whether
 // to go on: it always is, and the process yields meanwhile.
 type ticking struct{ a *awk }
@@ -227,7 +266,7 @@ func (ticking) Value(any) any               { return nil }
 func (ticking) Done() <-chan struct{}       { return closed }
 func (t ticking) Err() error {
 	t.a.flush()
-	for range 256 {
+	for range 4096 {
 		t.a.Proc.Tick()
 	}
 	return nil
@@ -338,6 +377,7 @@ func (a *awk) functions() map[string]any {
 		"__kb_to":       a.redirect,
 		"__kb_cmd":      func(command, rs string) int { return a.getline(command, rs, true) },
 		"__kb_file":     func(name, rs string) int { return a.getline(name, rs, false) },
+		"__kb_substr":   substr,
 		"__kb_val":      func() string { return a.record },
 		"__kb_st":       func() int { return a.status },
 		"__kb_one":      func(...string) int { return 1 },
@@ -378,6 +418,20 @@ func (a *awk) functions() map[string]any {
 			return k
 		},
 	}
+}
+
+// substr is awk's, whose start and length are rounded and may lie outside.
+func substr(s string, from float64, length ...float64) string {
+	r := []rune(s)
+	begin, end := math.RoundToEven(from), math.Inf(1)
+	if len(length) > 0 {
+		end = begin + math.RoundToEven(length[0])
+	}
+	begin, end = max(begin, 1), min(end, float64(len(r)+1))
+	if !(begin < end) {
+		return ""
+	}
+	return string(r[int(begin)-1 : int(end)-1])
 }
 
 // keyLess is the order in which a for loop visits an array: numbers first.

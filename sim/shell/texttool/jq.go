@@ -227,6 +227,7 @@ func (j *jq) main(args []string) int {
 	}
 	j.query = q
 	learn(q, j.orders)
+	q.FuncDefs = append(prelude(), q.FuncDefs...)
 	code, err := gojq.Compile(q, j.options(false)...)
 	if err != nil {
 		j.fail(compileError(filter, err))
@@ -329,6 +330,23 @@ func (j *jq) options(quiet bool) []gojq.CompilerOption {
 		gojq.WithVariables(j.names),
 		gojq.WithInputIter(inputs{j}),
 		gojq.WithFunction("kubonsai_now", 0, 0, func(any, []any) any { return float64(j.Proc.Now().UnixNano()) / 1e9 }),
+		gojq.WithFunction("kubonsai_keys", 0, 0, func(v any, _ []any) any {
+			keys := []any{}
+			switch v := v.(type) {
+			case map[string]any:
+				for _, k := range j.orders.of(v) {
+					keys = append(keys, k)
+				}
+			case []any:
+				for i := range v {
+					keys = append(keys, i)
+				}
+			default:
+				return noKeys{v}
+			}
+			return keys
+		}),
+		gojq.WithFunction("kubonsai_tojson", 0, 0, func(v any, _ []any) any { return (&writer{orders: j.orders}).encode(v) }),
 		gojq.WithFunction("debug", 0, 0, func(v any, _ []any) any {
 			say((&writer{orders: j.orders}).encode([]any{"DEBUG:", v}) + "\n")
 			return v
@@ -584,6 +602,28 @@ func (j *jq) print(code *gojq.Code, w *writer, v any, last *int) (status int, ha
 		}
 		j.Proc.Tick()
 	}
+}
+
+// prelude are the functions that a filter gets instead of gojq's own: those that
+// look at the clock or at the order of keys.
+func prelude() []*gojq.FuncDef {
+	q, err := gojq.Parse(`def now: kubonsai_now;
+		def keys_unsorted: kubonsai_keys;
+		def to_entries: [kubonsai_keys[] as $k | {key: $k, value: .[$k]}];
+		def with_entries(f): to_entries | map(f) | from_entries;
+		def tojson: kubonsai_tojson;
+		def tostring: if type == "string" then . else kubonsai_tojson end; .`)
+	if err != nil {
+		panic(err)
+	}
+	return q.FuncDefs
+}
+
+// noKeys is jq's error for what has no keys.
+type noKeys struct{ v any }
+
+func (e noKeys) Error() string {
+	return typed(gojq.TypeOf(e.v)+" ("+gojq.Preview(e.v)+")") + " has no keys"
 }
 
 // streamed is a value as --stream gives it.

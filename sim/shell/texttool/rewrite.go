@@ -119,7 +119,7 @@ func rewrite(src string) string {
 	needed := false
 	for _, p := range in {
 		switch p.tok {
-		case GREATER, APPEND, PIPE, GETLINE, IN, F_CLOSE, F_SYSTEM, F_FFLUSH, F_SRAND, NEXTFILE:
+		case GREATER, APPEND, PIPE, GETLINE, IN, F_CLOSE, F_SYSTEM, F_FFLUSH, F_SRAND, F_SUBSTR, NEXTFILE:
 			needed = true
 		case NAME:
 			needed = needed || p.val == "FILENAME"
@@ -223,6 +223,8 @@ func (r *rewriter) all() {
 			}
 		case F_CLOSE:
 			p.text = "__kb_close"
+		case F_SUBSTR:
+			p.text = "__kb_substr"
 		case F_SYSTEM:
 			p.text = "__kb_system"
 		case F_FFLUSH:
