@@ -33,6 +33,7 @@ func runScript(args []string) int {
 	seed := f.Uint64("seed", 1, "what all chance in the simulation derives from")
 	dir := f.String("dir", "", "folder whose files the script finds in its home directory (copied; never written to)")
 	nodes := f.Int("nodes", 1, "number of nodes")
+	metrics := f.Bool("metrics-server", false, "measure pods, so that HorizontalPodAutoscalers act (kind has no metrics server)")
 	limit := f.Duration("timeout", 24*time.Hour, "virtual time after which the script is stopped")
 	start := f.String("start", "", "virtual time at which the cluster starts, RFC 3339 (default 2026-01-01T00:00:00Z)")
 	rest, status, ok := parse(&runCommand, f, args, 1, 1)
@@ -49,7 +50,7 @@ func runScript(args []string) int {
 	if err != nil {
 		return fail("run", err)
 	}
-	opts := sim.Options{Seed: *seed, Nodes: *nodes}
+	opts := sim.Options{Seed: *seed, Nodes: *nodes, MetricsServer: *metrics}
 	if *start != "" {
 		if opts.Start, err = time.Parse(time.RFC3339, *start); err != nil {
 			return fail("run", fmt.Errorf("--start: %w", err))
