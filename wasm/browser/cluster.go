@@ -55,7 +55,7 @@ func boot(backend store.Backend, o bridge.OpenOptions) (*bridge.Opened, error) {
 			return nil, err
 		}
 	}
-	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: o.Nodes, Start: o.Start, Backend: keep, URLs: o.URLs, Log: func(text string) { println(text) }})
+	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: o.Nodes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, Log: func(text string) { println(text) }})
 	if err != nil {
 		return nil, err
 	}

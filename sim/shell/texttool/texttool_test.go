@@ -315,3 +315,23 @@ func TestEndlessLoopsYield(t *testing.T) {
 		}
 	}
 }
+
+func TestInterrupt(t *testing.T) {
+	for _, argv := range [][]string{{"awk", "BEGIN{while(1);}"}, {"jq", "-n", "def f: f; f"}} {
+		m := newMachine()
+		var out bytes.Buffer
+		p := m.k.Spawn(nil, argv[0], func(p *kernel.Proc) int {
+			c := &program.Context{Proc: p, FS: m.fs, Dir: "/tmp/w", Env: map[string]string{}, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}
+			return texttool.All()[argv[0]](c, argv)
+		})
+		for range 5 {
+			m.k.Step()
+		}
+		p.Signal(kernel.SIGINT)
+		begin := time.Now()
+		m.k.Step()
+		if code, done := p.Done(); !done || code != 130 || time.Since(begin) > 200*time.Millisecond || out.Len() > 0 {
+			t.Errorf("%v: %d %v %q", argv, code, done, out.String())
+		}
+	}
+}
