@@ -1,8 +1,8 @@
 //go:build !js
 
-// jq, on gojq: options, inputs and outputs as jq 1.7 has them. What differs is
-// in the order of keys where a filter looks at it (to_entries, .[] and tojson
-// sort) and in the words that catch sees.
+// jq, on gojq: options, inputs and outputs as jq 1.7 has them. What differs:
+// .[], paths and "\(.)" take an object's keys sorted, not as they came, and
+// catch sees gojq's words.
 
 package texttool
 
