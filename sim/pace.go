@@ -90,3 +90,6 @@ func (c *Cluster) JumpTo(t time.Time) {
 func (c *Cluster) Spawn(name string, fn func(p *kernel.Proc) int) *kernel.Proc {
 	return c.kernel.Spawn(nil, name, fn)
 }
+
+// NewPipe is a pipe between a host's connection and a program of the simulation.
+func (c *Cluster) NewPipe() *kernel.Pipe { return c.kernel.NewPipe(0) }

@@ -196,9 +196,11 @@ func (c *call) portForward() (*rest.Response, error) {
 	if port == "" {
 		port = c.req.Query.Get("port")
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("port %q is not valid", port))
+	var n uint64
+	if port != "" { // else each stream of the connection says its port
+		if n, err = strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("port %q is not valid", port))
+		}
 	}
 	s, err := c.s.nodes.PortForward(pod, int32(n))
 	if err != nil {

@@ -879,6 +879,7 @@ type IO struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	TTY            *terminal
+	Raw            bool // the client's terminal sends keys; with TTY, and for Attach if the container has one
 }
 
 // NewTerminal is the terminal of an exec or attach session.
@@ -922,6 +923,13 @@ func (c *Container) Exec(argv []string, s IO) (*kernel.Proc, error) {
 	if s.Stderr == nil {
 		s.Stderr = io.Discard
 	}
+	var p *kernel.Proc
+	hangUp := func() {}
+	if s.Raw && s.TTY != nil {
+		in := &typed{kernel: c.rt.Kernel}
+		hangUp = c.raw(&s, in.put, func() { in.put(nil) }, func(sig kernel.Signal) { p.Signal(sig) })
+		s.Stdin, s.Stderr = in, s.Stdout
+	}
 	ctx := c.context(s.Stdin, s.Stdout, s.Stderr)
 	if s.TTY != nil {
 		ctx.TTY = s.TTY
@@ -932,10 +940,11 @@ func (c *Container) Exec(argv []string, s IO) (*kernel.Proc, error) {
 			ctx.Stderr = s.Stdout
 		}
 	}
-	p := c.rt.Kernel.Spawn(nil, c.sb.Name+"/"+c.Name+" "+argv[0], func(p *kernel.Proc) int {
+	p = c.rt.Kernel.Spawn(nil, c.sb.Name+"/"+c.Name+" "+argv[0], func(p *kernel.Proc) int {
 		ctx.Proc = p
 		return run(ctx, t.args)
 	})
+	p.AtExit(hangUp)
 	c.nextPID += 3 // runc's own processes come and go
 	c.Register(p, t.args)
 	return p, nil
@@ -947,10 +956,17 @@ func (c *Container) Attach(p *kernel.Proc, s IO) error {
 	if c.State != Running {
 		return nil
 	}
+	raw := s.Raw && c.TTY
+	switch {
+	case raw && s.Stdin != nil && c.stdin != nil:
+		defer c.raw(&s, func(line []byte) { c.stdin.Write(line) }, c.stdin.CloseWrite, c.Signal)()
+	case raw && s.Stdout != nil:
+		s.Stdout = screen{s.Stdout}
+	}
 	a := &attachment{stdout: s.Stdout, stderr: s.Stderr}
 	c.attached = append(c.attached, a)
 	defer c.detach(a)
-	if s.Stdin != nil && c.stdin != nil {
+	if !raw && s.Stdin != nil && c.stdin != nil {
 		pump := c.rt.Kernel.Spawn(p, "attach "+c.sb.Name, func(q *kernel.Proc) int {
 			buf := make([]byte, 4096)
 			for {

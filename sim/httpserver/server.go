@@ -6,12 +6,14 @@ package httpserver
 import (
 	"io"
 	"net/http"
-	"sync"
-	"time"
+	"strings"
+
+	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/kubonsai/kubonsai/sim"
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
-	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
@@ -40,32 +42,34 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	var resp *rest.Response
-	var contentType string
-	var data []byte
-	h.Do(func(c *sim.Cluster) {
-		resp = c.Handler().Serve(req)
-		if resp.Watch == nil && resp.Stream == nil {
-			contentType, data, err = apiserver.Encode(req, resp)
-		}
-	})
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
+	h.Do(func(c *sim.Cluster) { resp = c.Handler().Serve(req) })
 	for _, text := range resp.Warnings {
 		w.Header().Add("Warning", `299 - "`+escape(text)+`"`)
 	}
 	switch {
 	case resp.Watch != nil:
 		h.serveWatch(w, r, resp)
+	case resp.Stream != nil && resp.Code == http.StatusSwitchingProtocols:
+		h.upgrade(w, r, req, resp.Stream)
 	case resp.Stream != nil:
-		h.serveStream(w, r, resp)
+		h.serveLog(w, r, resp.Stream)
 	default:
-		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Cache-Control", "no-cache, private")
-		w.WriteHeader(resp.Code)
-		w.Write(data)
+		h.write(w, req, resp)
 	}
+}
+
+// write sends an answer that is complete. Objects are immutable, so nothing
+// stops while they are encoded.
+func (h *Host) write(w http.ResponseWriter, req *rest.Request, resp *rest.Response) {
+	contentType, data, err := apiserver.Encode(req, resp)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "no-cache, private")
+	w.WriteHeader(resp.Code)
+	w.Write(data)
 }
 
 // escape quotes a warning's text as an HTTP quoted-string.
@@ -146,79 +150,43 @@ func flush(w http.ResponseWriter) {
 	}
 }
 
-// serveStream writes a followed log.
-func (h *Host) serveStream(w http.ResponseWriter, r *http.Request, resp *rest.Response) {
-	out := newBuffer()
-	var p *kernel.Proc
-	h.Do(func(c *sim.Cluster) {
-		p = c.Spawn("log stream", func(p *kernel.Proc) int {
-			resp.Stream.Run(rest.StreamOptions{Stdout: out})
-			return 0
-		})
-		p.AtExit(out.close)
-	})
-	defer h.Do(func(*sim.Cluster) { p.Signal(kernel.SIGKILL) })
+// serveLog writes a followed log.
+func (h *Host) serveLog(w http.ResponseWriter, r *http.Request, s rest.Stream) {
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(http.StatusOK)
 	flush(w)
-	for {
-		data, done := out.take()
-		if len(data) > 0 {
-			if _, err := w.Write(data); err != nil {
-				return
-			}
-			flush(w)
-		}
-		if done {
-			return
-		}
-		select {
-		case <-r.Context().Done():
-			return
-		case <-h.stop:
-			return
-		case <-out.notice:
-		case <-time.After(time.Second):
-		}
+	h.run(s, ends{stdout: flushing{w}, gone: r.Context().Done()})
+}
+
+// flushing sends on at once whatever is written.
+type flushing struct{ w http.ResponseWriter }
+
+func (f flushing) Write(b []byte) (int, error) {
+	n, err := f.w.Write(b)
+	flush(f.w)
+	return n, err
+}
+
+// upgrade hands the connection over to a stream.
+func (h *Host) upgrade(w http.ResponseWriter, r *http.Request, req *rest.Request, s rest.Stream) {
+	if !httpstream.IsUpgradeRequest(r) {
+		h.Do(func(*sim.Cluster) { s.Close() })
+		h.write(w, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest("Upgrade request required").Object()})
+		return
 	}
-}
-
-// buffer carries a process's output to a connection's goroutine.
-type buffer struct {
-	mu     sync.Mutex
-	data   []byte
-	closed bool
-	notice chan struct{}
-}
-
-func newBuffer() *buffer { return &buffer{notice: make(chan struct{}, 1)} }
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.data = append(b.data, p...)
-	b.tell()
-	return len(p), nil
-}
-
-func (b *buffer) close() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	b.tell()
-}
-
-func (b *buffer) tell() {
-	select {
-	case b.notice <- struct{}{}:
-	default:
+	if strings.HasSuffix(req.Path, "/portforward") {
+		h.Do(func(*sim.Cluster) { s.Close() })
+		h.servePortForward(w, r, func(port string) (s rest.Stream, err error) {
+			h.Do(func(c *sim.Cluster) {
+				resp := c.Handler().Serve(forwardRequest(req, port))
+				if status, ok := resp.Object.(*metav1.Status); ok {
+					err = apierrors.FromStatus(status)
+				}
+				s = resp.Stream
+			})
+			return s, err
+		})
+		return
 	}
-}
-
-func (b *buffer) take() ([]byte, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	data := b.data
-	b.data = nil
-	return data, b.closed
+	h.serveCommand(w, r, s)
 }

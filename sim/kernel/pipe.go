@@ -24,6 +24,7 @@ type Pipe struct {
 	readers  WaitQueue
 	writers  WaitQueue
 	onChange func()
+	onRoom   func()
 }
 
 // PipeSize is how much an ordinary pipe holds before a writer blocks (as Linux).
@@ -41,6 +42,17 @@ func (k *Kernel) NewPipe(limit int) *Pipe {
 // closed for writing; hosts use it to forward output.
 func (p *Pipe) OnChange(fn func()) { p.onChange = fn }
 
+// OnRoom sets what is called when something has been read or the pipe is closed
+// for reading; hosts, whose writes never block, use it to wait for room.
+func (p *Pipe) OnRoom(fn func()) { p.onRoom = fn }
+
+func (p *Pipe) room() {
+	p.writers.Wake()
+	if p.onRoom != nil {
+		p.onRoom()
+	}
+}
+
 // Read takes what is there; io.EOF when empty and closed for writing.
 func (p *Pipe) Read(b []byte) (int, error) {
 	for {
@@ -50,7 +62,7 @@ func (p *Pipe) Read(b []byte) (int, error) {
 			if len(p.buf) == 0 {
 				p.buf = nil
 			}
-			p.writers.Wake()
+			p.room()
 			return n, nil
 		}
 		if p.wclosed || p.rclosed {
@@ -118,7 +130,7 @@ func (p *Pipe) CloseRead() {
 		return
 	}
 	p.rclosed, p.buf = true, nil
-	p.writers.Wake()
+	p.room()
 	p.readers.Wake()
 }
 
@@ -127,7 +139,7 @@ func (p *Pipe) CloseRead() {
 func (p *Pipe) Take() (data []byte, closed bool) {
 	data, p.buf = p.buf, nil
 	if len(data) > 0 {
-		p.writers.Wake()
+		p.room()
 	}
 	return data, p.wclosed
 }

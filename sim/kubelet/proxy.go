@@ -268,7 +268,7 @@ func (s *execStream) Run(o rest.StreamOptions) error {
 	if p == nil {
 		return errors.New("exec: not in a process")
 	}
-	streams := container.IO{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr}
+	streams := container.IO{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Raw: o.Raw}
 	if s.opts.TTY || o.TTY {
 		t := container.NewTerminal(o.Columns, o.Rows)
 		s.resize = t.Resize
@@ -328,7 +328,7 @@ func (s *attachStream) Run(o rest.StreamOptions) error {
 	if p == nil {
 		return errors.New("attach: not in a process")
 	}
-	return s.cur.Attach(p, container.IO{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr})
+	return s.cur.Attach(p, container.IO{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Raw: o.Raw})
 }
 
 func (s *attachStream) Resize(int, int) {}

@@ -110,7 +110,10 @@ type StreamOptions struct {
 	Stdin          io.Reader // nil when not wanted
 	Stdout, Stderr io.Writer // nil when not wanted; with TTY only Stdout is used
 	TTY            bool
-	Columns, Rows  int
+	// Raw says that the client sends a terminal's keys and shows what comes
+	// back as it is: the remote terminal echoes and edits the line.
+	Raw           bool
+	Columns, Rows int
 }
 
 // Stream is an upgraded connection: the streams of exec, attach, followed logs
