@@ -1,8 +1,9 @@
-// Command gen writes the API types, the registry of served kinds and the
-// schema table of kubonsai. It reads three things: the Go declarations of
-// Kubernetes' own API modules (names, tags, constants; through go/types), the
-// OpenAPI documents in openapi/ and the discovery documents in discovery/. It
-// stops when the Go declarations and the OpenAPI documents disagree on a field.
+// Command gen writes the API types, the registry of served kinds, the schema
+// table and the protobuf table of kubonsai. It reads the Go declarations of
+// Kubernetes' own API modules (names, tags, constants; through go/types) and
+// their .proto files, the OpenAPI documents in openapi/ and the discovery
+// documents in discovery/. It stops when the Go declarations and the OpenAPI
+// documents disagree on a field.
 //
 // Usage, from this folder: go run . ../..
 package main
@@ -61,11 +62,20 @@ func run(root string) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(out, "schema", "zz_generated.table.txt")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	protos, err := encodeProtos(schemas)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, table, 0o644)
+	for dir, table := range map[string][]byte{"schema": table, "protobuf": protos} {
+		path := filepath.Join(out, dir, "zz_generated.table.txt")
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, table, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write formats Go source and stores it where it changed.

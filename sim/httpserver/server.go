@@ -4,7 +4,9 @@
 package httpserver
 
 import (
+	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/api/protobuf"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
@@ -41,6 +44,10 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 
+	if err := asJSON(req); err != nil {
+		h.write(w, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest(err.Error()).Object()})
+		return
+	}
 	var resp *rest.Response
 	h.Do(func(c *sim.Cluster) { resp = c.Handler().Serve(req) })
 	for _, text := range resp.Warnings {
@@ -56,6 +63,22 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.write(w, req, resp)
 	}
+}
+
+// asJSON turns a body in protobuf into JSON. Kinds without such an encoding are
+// left for the API server to refuse.
+func asJSON(req *rest.Request) error {
+	if t, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type")); t != protobuf.ContentType {
+		return nil
+	}
+	data, err := protobuf.Decode(req.Body)
+	if errors.Is(err, protobuf.ErrUnknownKind) {
+		return nil
+	}
+	if err == nil {
+		req.Body, req.Header["Content-Type"] = data, "application/json"
+	}
+	return err
 }
 
 // write sends an answer that is complete. Objects are immutable, so nothing

@@ -144,6 +144,7 @@ var allowed = map[string]string{
 	"sim/api/copy.go sync":              "as above",
 	"sim/api/tree.go sync":              "as above",
 	"sim/api/schema/schema.go sync":     "as above",
+	"sim/api/protobuf/protobuf.go sync": "as above",
 	"sim/container/image/image.go sync": "as above",
 	"sim/kubectl/printer/kyaml.go sync": "as above",
 	"sim/kubectl/run.go sync":           "as above",
