@@ -37,8 +37,21 @@ func (c *Cluster) listenAPI() error {
 	return err
 }
 
-// anonymous is who shows no token.
-var anonymous = &rest.User{Name: "system:anonymous", Groups: []string{"system:unauthenticated"}}
+// ServeStranger serves a request from outside whose sender is told by its
+// Authorization header alone: by a bearer token, or nobody (system:anonymous).
+// A token that is not valid gets the real server's 401.
+func (c *Cluster) ServeStranger(req *rest.Request) *rest.Response {
+	req.User = &rest.User{Name: "system:anonymous", Groups: []string{"system:unauthenticated"}}
+	if token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer "); ok {
+		user, err := c.server.Authenticate(strings.TrimSpace(token))
+		if err != nil {
+			e := apierrors.NewUnauthorized("Unauthorized")
+			return &rest.Response{Code: int(e.ErrStatus.Code), Object: e.Object()}
+		}
+		req.User = user
+	}
+	return c.server.Serve(req)
+}
 
 // serveAPI answers one request from the network.
 func (c *Cluster) serveAPI(_ *kernel.Proc, r *network.Request) *network.Response {
@@ -52,20 +65,11 @@ func (c *Cluster) serveAPI(_ *kernel.Proc, r *network.Request) *network.Response
 	if err != nil {
 		return plain(400, "400 Bad Request")
 	}
-	req := &rest.Request{Method: r.Method, Path: u.Path, Query: u.Query(), Header: rest.Header{}, Body: r.Body, User: anonymous}
+	req := &rest.Request{Method: r.Method, Path: u.Path, Query: u.Query(), Header: rest.Header{}, Body: r.Body}
 	for _, name := range r.Header.Names() {
 		req.Header[name] = r.Header.Get(name)
 	}
-	var resp *rest.Response
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		if req.User, err = c.server.Authenticate(strings.TrimSpace(token)); err != nil {
-			e := apierrors.NewUnauthorized("Unauthorized")
-			resp = &rest.Response{Code: int(e.ErrStatus.Code), Object: e.Object()}
-		}
-	}
-	if resp == nil {
-		resp = c.server.Serve(req)
-	}
+	resp := c.ServeStranger(req)
 	header := network.Header{"Cache-Control": {"no-cache, private"}}
 	out := &network.Response{Status: resp.Code, Header: header}
 	switch {

@@ -16,9 +16,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kubonsai/kubonsai/sim/api/intstr"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/api/resource"
-	"github.com/kubonsai/kubonsai/sim/api/intstr"
 )
 
 // ToTree converts an object, or any other API struct by pointer. The tree shares nothing that can be changed with it.

@@ -8,8 +8,8 @@ package client
 import (
 	"net/url"
 
-	"github.com/tidwall/btree"
 	"github.com/kubonsai/kubonsai/sim/api/labels"
+	"github.com/tidwall/btree"
 
 	"github.com/kubonsai/kubonsai/sim/api"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"

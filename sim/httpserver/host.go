@@ -26,13 +26,27 @@ type Host struct {
 	stop    chan struct{}
 	stopped sync.WaitGroup
 	onError func(error)
+	sync    func() error // nil, or makes durable what has been flushed
 }
 
+// Syncer is a store.Backend whose batches must be made durable by a call, which
+// may come from any goroutine and serve several batches at once.
+type Syncer interface{ Sync() error }
+
+// SyncWith has every Do end with the given backend's Sync, outside the lock.
+// Call it before the host is used.
+func (h *Host) SyncWith(s Syncer) { h.sync = s.Sync }
+
 // NewHost takes over the cluster and starts its clock, speed times as fast as
-// the wall's. onError is told when the state could not be kept.
+// the wall's. At speed 1 a cluster that was put away catches up with the wall,
+// whose clock clients compare with. onError is told when the state could not be
+// kept.
 func NewHost(c *sim.Cluster, speed float64, onError func(error)) *Host {
 	h := &Host{cluster: c, speed: speed, base: c.Now(), anchor: time.Now(),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), onError: onError}
+	if speed == 1 && h.anchor.After(h.base) {
+		h.base = h.anchor
+	}
 	h.stopped.Add(1)
 	go h.loop()
 	return h
@@ -80,6 +94,15 @@ func (h *Host) loop() {
 // Do calls fn while nothing else touches the cluster, with its clock at the
 // present, and makes what it did durable before it returns.
 func (h *Host) Do(fn func(c *sim.Cluster)) {
+	h.locked(fn)
+	if h.sync != nil {
+		if err := h.sync(); err != nil {
+			h.onError(err)
+		}
+	}
+}
+
+func (h *Host) locked(fn func(c *sim.Cluster)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cluster.Turn(h.target(), turnSteps)
@@ -87,10 +110,7 @@ func (h *Host) Do(fn func(c *sim.Cluster)) {
 	if err := h.cluster.Flush(); err != nil {
 		h.onError(err)
 	}
-	select {
-	case h.wake <- struct{}{}:
-	default:
-	}
+	poke(h.wake)
 }
 
 // Close stops the clock and closes the cluster.

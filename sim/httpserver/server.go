@@ -4,6 +4,7 @@
 package httpserver
 
 import (
+	"compress/gzip"
 	"errors"
 	"io"
 	"mime"
@@ -23,6 +24,9 @@ import (
 // maxBody bounds a request's body, in bytes; the API server's own limit is
 // lower and words the error.
 const maxBody = 8 << 20
+
+// gzipFrom is the size in bytes from which answers are compressed, as upstream.
+const gzipFrom = 128 << 10
 
 // forwarded are the header fields that the API looks at.
 var forwarded = []string{"Accept", "Content-Type", "User-Agent", "Impersonate-User", "Impersonate-Group", "Impersonate-Uid", "Authorization"}
@@ -45,11 +49,11 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if err := asJSON(req); err != nil {
-		h.write(w, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest(err.Error()).Object()})
+		h.write(w, r, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest(err.Error()).Object()})
 		return
 	}
 	var resp *rest.Response
-	h.Do(func(c *sim.Cluster) { resp = c.Handler().Serve(req) })
+	h.Do(func(c *sim.Cluster) { resp = h.answer(c, r, req) })
 	for _, text := range resp.Warnings {
 		w.Header().Add("Warning", `299 - "`+escape(text)+`"`)
 	}
@@ -61,7 +65,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case resp.Stream != nil:
 		h.serveLog(w, r, resp.Stream)
 	default:
-		h.write(w, req, resp)
+		h.write(w, r, req, resp)
 	}
 }
 
@@ -83,7 +87,7 @@ func asJSON(req *rest.Request) error {
 
 // write sends an answer that is complete. Objects are immutable, so nothing
 // stops while they are encoded.
-func (h *Host) write(w http.ResponseWriter, req *rest.Request, resp *rest.Response) {
+func (h *Host) write(w http.ResponseWriter, r *http.Request, req *rest.Request, resp *rest.Response) {
 	contentType, data, err := apiserver.Encode(req, resp)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -91,6 +95,15 @@ func (h *Host) write(w http.ResponseWriter, req *rest.Request, resp *rest.Respon
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", "no-cache, private")
+	if len(data) >= gzipFrom && strings.Contains(strings.Join(r.Header.Values("Accept-Encoding"), ","), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Add("Vary", "Accept-Encoding")
+		w.WriteHeader(resp.Code)
+		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		z.Write(data)
+		z.Close()
+		return
+	}
 	w.WriteHeader(resp.Code)
 	w.Write(data)
 }
@@ -194,14 +207,14 @@ func (f flushing) Write(b []byte) (int, error) {
 func (h *Host) upgrade(w http.ResponseWriter, r *http.Request, req *rest.Request, s rest.Stream) {
 	if !httpstream.IsUpgradeRequest(r) {
 		h.Do(func(*sim.Cluster) { s.Close() })
-		h.write(w, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest("Upgrade request required").Object()})
+		h.write(w, r, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest("Upgrade request required").Object()})
 		return
 	}
 	if strings.HasSuffix(req.Path, "/portforward") {
 		h.Do(func(*sim.Cluster) { s.Close() })
 		h.servePortForward(w, r, func(port string) (s rest.Stream, err error) {
 			h.Do(func(c *sim.Cluster) {
-				resp := c.Handler().Serve(forwardRequest(req, port))
+				resp := h.answer(c, r, forwardRequest(req, port))
 				if status, ok := resp.Object.(*metav1.Status); ok {
 					err = apierrors.FromStatus(status)
 				}

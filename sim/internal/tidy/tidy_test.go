@@ -22,7 +22,7 @@ const module = "github.com/kubonsai/kubonsai/"
 var layers = [][]string{
 	{"wasm/browser", "wasm/worker", "sim/cmd/kubonsai"},
 	{"wasm/internal"},
-	{"wasm/bridge", "sim/transcript", "sim/simtest", "sim/httpserver", "sim/file"},
+	{"wasm/bridge", "sim/transcript", "sim/simtest", "sim/httpserver", "sim/journal"},
 	{"sim"},
 	{"sim/examples"},
 	{"sim/shell"},
@@ -42,7 +42,7 @@ var layers = [][]string{
 }
 
 // hosts may use the operating system, goroutines and the wall clock.
-var hosts = []string{"wasm/", "sim/cmd/", "sim/httpserver", "sim/file", "scripts/", "sim/internal/"}
+var hosts = []string{"wasm/", "sim/cmd/", "sim/httpserver", "sim/journal", "scripts/", "sim/internal/"}
 
 func layerOf(pkg string) int {
 	best, depth := -1, -1

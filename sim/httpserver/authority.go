@@ -1,0 +1,158 @@
+// The certificates of kubonsai serve: a CA of its own, the server's certificate
+// and those of its clients.
+
+package httpserver
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// validity is how long certificates last, as kubeadm's for the CA.
+const validity = 10 * 365 * 24 * time.Hour
+
+// Authority signs the certificates of one served cluster.
+type Authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	// PEM is the CA's certificate, for kubeconfigs.
+	PEM []byte
+}
+
+// LoadAuthority reads ca.crt and ca.key in dir, or makes them; with dir "" the
+// authority lasts for the process.
+func LoadAuthority(dir string) (*Authority, error) {
+	if dir == "" {
+		return newAuthority()
+	}
+	crtFile, keyFile := filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key")
+	crt, err := os.ReadFile(crtFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		a, err := newAuthority()
+		if err != nil {
+			return nil, err
+		}
+		key, err := keyPEM(a.key)
+		if err != nil {
+			return nil, err
+		}
+		// The certificate last: it says that the pair is complete.
+		return a, errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(keyFile, key, 0o600), os.WriteFile(crtFile, a.PEM, 0o644))
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(crt, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", crtFile, err)
+	}
+	private, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%s: not an ECDSA key", keyFile)
+	}
+	cert, err := x509.ParseCertificate(pair.Certificate[0])
+	return &Authority{cert, private, crt}, err
+}
+
+func newAuthority() (*Authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := certificate("kubernetes")
+	template.IsCA, template.BasicConstraintsValid = true, true
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
+	template.DNSNames = []string{"kubernetes"}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	return &Authority{cert, key, certPEM(der)}, err
+}
+
+func certificate(name string, organizations ...string) *x509.Certificate {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 62))
+	if err != nil {
+		panic(err) // crypto/rand does not fail
+	}
+	now := time.Now()
+	return &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: organizations},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(validity)}
+}
+
+// issue signs a template with a new key.
+func (a *Authority) issue(template *x509.Certificate) (crt, key []byte, err error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &private.PublicKey, a.key)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err = keyPEM(private)
+	return certPEM(der), key, err
+}
+
+// Client issues a certificate that stands for a user and its groups, in PEM.
+func (a *Authority) Client(user string, groups ...string) (crt, key []byte, err error) {
+	template := certificate(user, groups...)
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	return a.issue(template)
+}
+
+// Server is what a listener needs to serve HTTPS under the given host names and
+// addresses, and to verify the certificates of clients that show one.
+func (a *Authority) Server(hosts ...string) (*tls.Config, error) {
+	template := certificate("kube-apiserver")
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	template.DNSNames = []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"}
+	template.IPAddresses = []net.IP{net.ParseIP("127.0.0.1"), net.IPv6loopback, net.ParseIP("10.96.0.1")}
+	for _, h := range hosts {
+		if ip := net.ParseIP(h); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else if h != "" {
+			template.DNSNames = append(template.DNSNames, h)
+		}
+	}
+	crt, key, err := a.issue(template)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(crt, key)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.VerifyClientCertIfGiven,
+		MinVersion: tls.VersionTLS12}, nil
+}
+
+func certPEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func keyPEM(key *ecdsa.PrivateKey) ([]byte, error) {
+	der, err := x509.MarshalECPrivateKey(key)
+	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), err
+}
