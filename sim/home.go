@@ -1,5 +1,5 @@
-// The reader's machine: a home directory, a kubeconfig, and the surroundings of
-// the programs that run in the reader's terminals.
+// The reader's machine: a home directory, a kubeconfig, and the programs that
+// run in the reader's terminals with their surroundings.
 
 package sim
 
@@ -8,12 +8,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"time"
 
+	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/examples"
 	"github.com/kubonsai/kubonsai/sim/kernel"
+	"github.com/kubonsai/kubonsai/sim/kubectl"
 	"github.com/kubonsai/kubonsai/sim/program"
 	"github.com/kubonsai/kubonsai/sim/seed"
+	"github.com/kubonsai/kubonsai/sim/shell"
+	"github.com/kubonsai/kubonsai/sim/shell/texttool"
+	"github.com/kubonsai/kubonsai/sim/shell/tool"
 )
 
 // ServerURL is where the kubeconfig says that the API server is.
@@ -53,15 +60,15 @@ users:
 }
 
 // makeHome fills the reader's file system: anew, or from the kept state.
-func (c *Cluster) makeHome(state *kept) error {
-	f := c.files
+func (m *Machine) makeHome(state *kept) error {
+	f := m.files
 	if state != nil && state.files != nil {
 		if err := json.Unmarshal(state.files, f); err != nil {
 			return fmt.Errorf("the saved files cannot be read: %w", err)
 		}
-		f.AddDevices(randomReader{c.seed.Stream("/dev/random")})
+		f.AddDevices(randomReader{m.seed.Stream("/dev/random")})
 		f.SetOwner(readerUID)
-		c.dirty.files = f.Generation()
+		m.dirty.files = f.Generation()
 		return nil
 	}
 	for _, dir := range []string{path.Dir(Home), "/tmp", "/etc", "/usr/bin", "/bin", "/var/tmp", "/dev"} {
@@ -86,7 +93,7 @@ func (c *Cluster) makeHome(state *kept) error {
 			return err
 		}
 	}
-	f.AddDevices(randomReader{c.seed.Stream("/dev/random")})
+	f.AddDevices(randomReader{m.seed.Stream("/dev/random")})
 	// Everything else on this machine is the reader's own.
 	f.SetOwner(readerUID)
 	if err := f.MkdirAll(Home+"/.kube", 0o755); err != nil {
@@ -95,12 +102,12 @@ func (c *Cluster) makeHome(state *kept) error {
 	if err := write(Home+"/.kube/config", kubeconfig(), 0o600); err != nil {
 		return err
 	}
-	for _, name := range sortedKeys(c.opts.Files) {
+	for _, name := range sortedKeys(m.opts.Files) {
 		p := Home + "/" + path.Clean("/" + name)[1:]
 		if err := f.MkdirAll(path.Dir(p), 0o755); err != nil {
 			return err
 		}
-		if err := write(p, c.opts.Files[name], 0o644); err != nil {
+		if err := write(p, m.opts.Files[name], 0o644); err != nil {
 			return fmt.Errorf("file %s: %w", name, err)
 		}
 	}
@@ -108,10 +115,10 @@ func (c *Cluster) makeHome(state *kept) error {
 }
 
 // readerContext is what a program in one of the reader's terminals has.
-func (c *Cluster) readerContext(p *kernel.Proc) *program.Context {
+func (m *Machine) readerContext(p *kernel.Proc) *program.Context {
 	return &program.Context{
-		Proc: p, FS: c.files, Dir: Home, Net: c.readerNet, Lookup: c.lookupProgram,
-		User: "reader", UID: readerUID, Host: "kubonsai", System: c.machine,
+		Proc: p, FS: m.files, Dir: Home, Net: m.net, Lookup: m.lookupProgram,
+		User: "reader", UID: readerUID, Host: "kubonsai",
 		Env: map[string]string{
 			"HOME": Home, "USER": "reader", "LOGNAME": "reader", "SHELL": "/bin/bash", "TERM": "xterm-256color",
 			"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOSTNAME": "kubonsai", "PWD": Home,
@@ -120,9 +127,9 @@ func (c *Cluster) readerContext(p *kernel.Proc) *program.Context {
 }
 
 // fetchURL answers the addresses that the page or the built-in examples know.
-func (c *Cluster) fetchURL(url string) ([]byte, bool) {
-	if c.opts.URLs != nil {
-		if data, ok := c.opts.URLs(url); ok {
+func (m *Machine) fetchURL(url string) ([]byte, bool) {
+	if m.opts.URLs != nil {
+		if data, ok := m.opts.URLs(url); ok {
 			return data, true
 		}
 	}
@@ -139,4 +146,28 @@ func (r randomReader) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (c *Cluster) shellRandom() uint64 { return c.seed.Stream("$RANDOM").Uint64() }
+func (m *Machine) shellRandom() uint64 { return m.seed.Stream("$RANDOM").Uint64() }
+
+// readerPrograms are what can be started by name in the reader's terminals.
+func (m *Machine) readerPrograms() map[string]program.Program {
+	all := tool.All()
+	maps.Copy(all, texttool.All())
+	for name, p := range shell.Programs(shell.Bash) {
+		all[name] = p
+	}
+	all["kubectl"] = kubectl.New(kubectl.Options{
+		Connect: m.connect,
+		Startup: 90 * time.Millisecond, RoundTrip: 20 * time.Millisecond,
+		Encode: apiserver.Encode, EncodeEvent: apiserver.EncodeWatchEvent,
+		FetchURL: func(url string) ([]byte, error) {
+			if data, ok := m.fetchURL(url); ok {
+				return data, nil
+			}
+			return nil, fmt.Errorf("unable to read URL %q, server reported 404 Not Found, status code=404", url)
+		},
+	})
+	all["k"] = all["kubectl"]
+	return all
+}
+
+func (m *Machine) lookupProgram(name string) program.Program { return m.programs[name] }

@@ -9,6 +9,7 @@
 package kubelet
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -48,22 +49,6 @@ type NodeConfig struct {
 	Taints       []corev1.Taint
 }
 
-// DefaultNodes names n nodes as kind does: a control plane, then workers.
-func DefaultNodes(cluster string, n int) []NodeConfig {
-	if cluster == "" {
-		cluster = "kind"
-	}
-	out := []NodeConfig{{Name: cluster + "-control-plane", ControlPlane: true}}
-	for i := 1; i < n; i++ {
-		name := cluster + "-worker"
-		if i > 1 {
-			name += fmt.Sprint(i)
-		}
-		out = append(out, NodeConfig{Name: name})
-	}
-	return out
-}
-
 // Options are what the kubelets need.
 type Options struct {
 	Clock   *clock.Clock
@@ -82,6 +67,10 @@ type Options struct {
 	DNS string
 	// Domain is the cluster's DNS domain; "" is cluster.local.
 	Domain string
+	// FirstNode is the first node's address, the others' follow; the zero Addr
+	// is 172.18.0.2. The network's address that ends in .1 is the nodes' gateway
+	// and name server.
+	FirstNode netip.Addr
 }
 
 // Kubelet is the kubelets of all nodes.
@@ -133,6 +122,9 @@ func New(o Options) *Kubelet {
 	if o.Domain == "" {
 		o.Domain = "cluster.local"
 	}
+	if !o.FirstNode.IsValid() {
+		o.FirstNode = netip.AddrFrom4([4]byte{172, 18, 0, 2})
+	}
 	k := &Kubelet{Options: o, rand: o.Seed.Stream("kubelet"), nodes: map[string]*node{}, byUID: map[metav1.UID]*pod{}, byKey: map[string]*pod{},
 		volumes: map[string]*vfs.FS{}, dirty: map[string]bool{}, restored: map[string]*savedPod{}, savedGen: map[string]uint64{},
 		pods: client.InformerFor[*corev1.Pod](o.Factory), nodesInf: client.InformerFor[*corev1.Node](o.Factory),
@@ -168,11 +160,10 @@ func (k *Kubelet) AddNode(cfg NodeConfig) error {
 		return fmt.Errorf("node %q exists already", cfg.Name)
 	}
 	i := len(k.order)
-	n := &node{NodeConfig: cfg, index: i, addr: nodeAddr(i), images: map[string]*image.Image{}, pulling: map[string]int{}, nextIP: 2,
+	n := &node{NodeConfig: cfg, index: i, addr: k.nodeAddr(i), images: map[string]*image.Image{}, pulling: map[string]int{}, nextIP: 2,
 		rec:   client.NewRecorder(k.Client, k.Clock, "kubelet", cfg.Name),
 		phase: time.Duration(k.rand.IntN(1000)) * time.Millisecond, fs: vfs.New(k.Clock.Now)}
-	n.ns = k.Network.NewNamespace("node/"+cfg.Name, n.addr)
-	n.ns.DNS = network.DNSConfig{Nameservers: []string{"172.18.0.1"}}
+	k.joinNetwork(n)
 	k.nodes[cfg.Name], k.order = n, append(k.order, cfg.Name)
 	if _, ok := k.nodesInf.Get("", cfg.Name); ok {
 		return nil
@@ -193,9 +184,31 @@ func (k *Kubelet) AddNode(cfg NodeConfig) error {
 	return err
 }
 
-func nodeAddr(i int) netip.Addr {
-	n := i + 2
-	return netip.AddrFrom4([4]byte{172, 18, byte(n >> 8), byte(n)})
+// joinNetwork gives the node a network namespace.
+func (k *Kubelet) joinNetwork(n *node) {
+	n.ns = k.Network.NewNamespace("node/"+n.Name, n.addr)
+	gateway := k.FirstNode.As4()
+	gateway[3] = 1
+	n.ns.DNS = network.DNSConfig{Nameservers: []string{netip.AddrFrom4(gateway).String()}}
+}
+
+func (k *Kubelet) nodeAddr(i int) netip.Addr {
+	b := k.FirstNode.As4()
+	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])+uint32(i))
+	return netip.AddrFrom4(b)
+}
+
+// nodeIndex is which node has the address, -1 when none has.
+func (k *Kubelet) nodeIndex(a netip.Addr) int {
+	if !a.Is4() {
+		return -1
+	}
+	b, first := a.As4(), k.FirstNode.As4()
+	i := int64(binary.BigEndian.Uint32(b[:])) - int64(binary.BigEndian.Uint32(first[:]))
+	if i < 0 || i >= int64(len(k.order)) {
+		return -1
+	}
+	return int(i)
 }
 
 // podNet is the second byte of a node's pod addresses: 10.244 to 10.255, and
@@ -287,34 +300,27 @@ func (k *Kubelet) NodeNet(name string) *network.Namespace {
 
 // IsNode reports whether an address is a node's.
 func (k *Kubelet) IsNode(a netip.Addr) bool {
-	if !a.Is4() {
-		return false
-	}
-	b := a.As4()
-	i := int(b[2])<<8 + int(b[3]) - 2
-	return i >= 0 && i < len(k.order) && k.nodes[k.order[i]].addr == a
+	return k.nodeIndex(a) >= 0
 }
 
 // NodeOf is the node that has the address, or whose pod has it.
 func (k *Kubelet) NodeOf(a netip.Addr) string {
+	if i := k.nodeIndex(a); i >= 0 {
+		return k.order[i]
+	}
 	if !a.Is4() {
 		return ""
 	}
 	b := a.As4()
 	index := -1
 	switch {
-	case b[0] == 172:
-		index = int(b[2])<<8 + int(b[3]) - 2
 	case b[0] == 10 && b[1] >= 244:
 		index = int(b[1]-244)<<8 + int(b[2])
 	case b[0] == 10 && b[1] >= 8 && b[1] < 96:
 		index = (int(b[1])-8+12)<<8 + int(b[2])
 	}
 	if index >= 0 && index < len(k.order) {
-		if n := k.nodes[k.order[index]]; n.addr == a || b[0] == 10 {
-			return n.Name
-		}
-		return ""
+		return k.order[index]
 	}
 	for _, name := range k.order {
 		if n := k.nodes[name]; b[0] == 10 && b[1] == byte(128+n.index%64) {
@@ -372,8 +378,7 @@ func (k *Kubelet) StartNode(name string) error {
 		return nil
 	}
 	n.stopped = false
-	n.ns = k.Network.NewNamespace("node/"+name, n.addr)
-	n.ns.DNS = network.DNSConfig{Nameservers: []string{"172.18.0.1"}}
+	k.joinNetwork(n)
 	n.rec.Eventf(&corev1.Node{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}, ObjectMeta: metav1.ObjectMeta{Name: name, UID: metav1.UID(name)}}, "Normal", "Starting", "Starting kubelet.")
 	for _, fn := range k.onNode {
 		fn(name, false)

@@ -118,7 +118,13 @@ type Network struct {
 	owners   map[netip.Addr]*Namespace
 	router   Router
 	resolver Resolver
+	gateway  Gateway
 }
+
+// Gateway is the way out of a network: it returns the namespace, on another
+// network, from which a connection to that address goes on, or nil. Networks
+// that are joined so may use the same addresses inside.
+type Gateway func(to netip.AddrPort) *Namespace
 
 // Router rewrites a destination before it is looked for, as kube-proxy's rules
 // do: a Service address becomes one endpoint's. ok is false when the address
@@ -211,6 +217,17 @@ func (n *Network) SetRouter(r Router) { n.router = r }
 // SetResolver installs the name service.
 func (n *Network) SetResolver(r Resolver) { n.resolver = r }
 
+// SetGateway installs the way out.
+func (n *Network) SetGateway(g Gateway) { n.gateway = g }
+
+// out is where a connection that nothing here answers goes on; nil for nowhere.
+func (n *Network) out(to netip.AddrPort) *Namespace {
+	if n.gateway == nil {
+		return nil
+	}
+	return n.gateway(to)
+}
+
 // Namespace is one network namespace: a pod's, a node's, or the reader's own
 // machine. Its loopback is its own.
 type Namespace struct {
@@ -219,6 +236,7 @@ type Namespace struct {
 	Hosts     map[string]netip.Addr // /etc/hosts
 	DNS       DNSConfig             // /etc/resolv.conf
 	NodePorts bool                  // NodePorts of the cluster answer on this namespace's localhost
+	Gateway   bool                  // its localhost, too, leads on through the network's gateway
 	net       *Network
 	listeners map[int]*Listener
 	closed    bool
@@ -323,6 +341,9 @@ func (ns *Namespace) Find(to netip.AddrPort) (*Listener, netip.AddrPort, error) 
 			return l, to, nil
 		}
 		if !ns.NodePorts || ns.net.router == nil {
+			if g := ns.net.out(to); g != nil && ns.Gateway {
+				return g.Find(to)
+			}
 			return fail(Refused)
 		}
 	}
@@ -335,6 +356,11 @@ func (ns *Namespace) Find(to netip.AddrPort) (*Listener, netip.AddrPort, error) 
 		dest = d
 	}
 	owner := ns.net.owners[dest.Addr()]
+	if owner == nil {
+		if g := ns.net.out(dest); g != nil {
+			return g.Find(dest)
+		}
+	}
 	if owner == nil && dest.Addr().IsLoopback() {
 		return fail(Refused)
 	}

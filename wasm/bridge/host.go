@@ -22,7 +22,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
-// Cluster is what the host needs of a cluster; *sim.Cluster through the small
+// Cluster is what the host needs of a cluster; *sim.Machine through the small
 // adapter in wasm/browser. It is used from one goroutine.
 type Cluster interface {
 	Now() time.Time

@@ -1,6 +1,6 @@
 //go:build js && wasm && !fake
 
-// The adapter between sim.Cluster and what bridge.Host asks of a cluster.
+// The adapter between sim.Machine and what bridge.Host asks of a cluster.
 
 package main
 
@@ -14,7 +14,7 @@ import (
 )
 
 type cluster struct {
-	*sim.Cluster
+	*sim.Machine
 	backend store.Backend
 }
 

@@ -33,7 +33,7 @@ var layers = [][]string{
 	{"sim/client"},
 	{"sim/store"},
 	{"sim/rest"},
-	{"sim/program"},
+	{"sim/program", "sim/provision"},
 	{"sim/network"},
 	{"sim/api"},
 	{"sim/kernel", "sim/vfs"},
