@@ -21,6 +21,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/shell"
 	"github.com/kubonsai/kubonsai/sim/shell/texttool"
 	"github.com/kubonsai/kubonsai/sim/shell/tool"
+	"github.com/kubonsai/kubonsai/sim/simctl"
 )
 
 // ServerURL is where the kubeconfig says that the API server is.
@@ -167,6 +168,7 @@ func (m *Machine) readerPrograms() map[string]program.Program {
 		},
 	})
 	all["k"] = all["kubectl"]
+	all["kubonsai"] = simctl.New(simctl.Options{Trace: m.tracer()})
 	return all
 }
 

@@ -11,7 +11,9 @@ import (
 	"strconv"
 
 	"github.com/kubonsai/kubonsai/sim/network"
+	"github.com/kubonsai/kubonsai/sim/network/proxy"
 	"github.com/kubonsai/kubonsai/sim/rest"
+	"github.com/kubonsai/kubonsai/sim/simctl"
 )
 
 var (
@@ -48,7 +50,7 @@ func (m *Machine) gateway(to netip.AddrPort) *network.Namespace {
 func (c *Cluster) joinMachine() {
 	c.readerNet = c.network.NewNamespace("reader")
 	c.readerNet.Addrs = []netip.Addr{readerAddr}
-	c.readerNet.NodePorts = c.spec.AllNodePorts
+	c.readerNet.NodePorts = true
 	bridge := c.machine.network.NewNamespace("bridge")
 	c.network.SetGateway(func(to netip.AddrPort) *network.Namespace {
 		if c.machine.network.Owner(to.Addr()) != nil {
@@ -66,18 +68,31 @@ func (c *Cluster) joinMachine() {
 // names answers the reader's machine as the current cluster's DNS does.
 type names struct{ m *Machine }
 
-func (n names) Resolve(from *network.Namespace, name string) []netip.Addr {
+func (n names) Query(_ *network.Namespace, server netip.Addr, name string) (network.Answer, network.Kind) {
 	if c := n.m.current; c != nil && c.up {
-		return c.proxy.Resolve(from, name)
+		return c.proxy.Query(c.readerNet, server, name)
 	}
-	return nil
+	return network.Answer{}, network.NoHost
 }
 
-func (n names) Query(from *network.Namespace, name string) (network.Answer, bool) {
-	if c := n.m.current; c != nil && c.up {
-		return c.proxy.Query(from, name)
+// tracer is what kubonsai trace asks: about the current cluster.
+func (m *Machine) tracer() *simctl.Tracer {
+	return &simctl.Tracer{
+		Proxy: func() *proxy.Proxy {
+			if m.current == nil || !m.current.up {
+				return nil
+			}
+			return m.current.proxy
+		},
+		Here: func(host string, port uint16) *network.Namespace {
+			addrs, err := m.net.Lookup(host)
+			if err == nil && addrs[0].IsLoopback() && (m.net.Listening(int(port)) || m.gateway(netip.AddrPortFrom(addrs[0], port)) == nil) {
+				return m.net
+			}
+			return m.current.readerNet
+		},
+		PodNet: func(namespace, pod string) *network.Namespace { return m.current.podNet(namespace, pod) },
 	}
-	return network.Answer{}, false
 }
 
 // connect finds the API server of a kubeconfig's URL.

@@ -25,8 +25,8 @@ import (
 // Options say what machine to make and with which cluster. The zero value is a
 // cluster of one node with seed 0 that is kept nowhere.
 type Options struct {
-	Name  string // for the host's use
-	Seed  uint64
+	Name string // for the host's use
+	Seed uint64
 	// Nodes is how many nodes the cluster kind has: one control plane, the rest
 	// workers. 0 is 1; a negative number begins without a cluster.
 	Nodes int

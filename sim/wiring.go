@@ -94,7 +94,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.server.SetNodeProxy(nodeProxy{c.kubelet})
 	c.server.SetView("nodes", c.kubelet.NodeView)
 	c.server.SetView("leases.coordination.k8s.io", c.kubelet.LeaseView)
-	c.proxy.IsNode, c.proxy.NodeOf = c.kubelet.IsNode, c.kubelet.NodeOf
+	c.proxy.Nodes = c.kubelet
 
 	if state == nil {
 		if err := c.server.Bootstrap(c.spec.FirstNode.String()); err != nil {
@@ -149,6 +149,14 @@ func (c *Cluster) wire(state *kept) error {
 // nodeConfig is a node as its kubelet is told of it.
 func nodeConfig(n provision.Node) kubelet.NodeConfig {
 	return kubelet.NodeConfig{Name: n.Name, ControlPlane: n.ControlPlane, CPU: n.CPU, Memory: n.Memory, Labels: n.Labels}
+}
+
+// podNet is a running pod's network; nil when there is no such pod.
+func (c *Cluster) podNet(namespace, pod string) *network.Namespace {
+	if cur := c.kubelet.Container(namespace, pod, ""); cur != nil {
+		return cur.Sandbox().Net()
+	}
+	return nil
 }
 
 // podMetrics is the metrics server's view of the kubelets.

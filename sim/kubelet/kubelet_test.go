@@ -101,7 +101,9 @@ func newCluster(t testing.TB, nodes int) *cluster {
 	c.k = kubelet.New(kubelet.Options{Clock: c.clk, Kernel: c.kern, Client: c.c, Factory: f, Runtime: c.rt, Network: c.net, Seed: src, ImagesPresent: true})
 	proxied.k = c.k
 	px := proxy.New(c.clk, src, c.net, f)
-	px.IsNode, px.NodeOf = c.k.IsNode, c.k.NodeOf
+	px.Nodes = c.k
+	// the cluster's DNS, without its service and pods
+	_, _ = c.net.NewNamespace("dns", netip.MustParseAddr("10.96.0.10")).Listen(53, false, func(*kernel.Proc, *network.Request) *network.Response { return nil })
 	for _, n := range []string{"default", "kube-system"} {
 		ns := &corev1.Namespace{}
 		ns.Name = n

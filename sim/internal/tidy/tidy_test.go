@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"sim"},
 	{"sim/examples"},
 	{"sim/shell"},
-	{"sim/kubectl"},
+	{"sim/kubectl", "sim/simctl"},
 	{"sim/kubelet", "sim/scheduler", "sim/controller", "sim/network/proxy"},
 	{"sim/container"},
 	{"sim/apiserver"},
