@@ -41,8 +41,8 @@ func (c *Cluster) listenAPI() error {
 	if err := bind(); err != nil {
 		return err
 	}
-	if !c.spec.Server.Addr().IsLoopback() {
-		return nil
+	if err := c.publish(); err != nil || !c.spec.Server.Addr().IsLoopback() {
+		return err
 	}
 	l, err := c.machine.net.Listen(int(c.spec.Server.Port()), true, c.serveAPI)
 	if err == nil {

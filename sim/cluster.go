@@ -5,7 +5,11 @@ package sim
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/clock"
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/provision"
@@ -42,8 +46,8 @@ func (m *Machine) newCluster(spec provision.Spec, prefix string, src *seed.Sourc
 // Spec implements provision.Cluster.
 func (c *Cluster) Spec() provision.Spec { return c.spec }
 
-// Up reports whether the control plane runs.
-func (c *Cluster) Up() bool { return c.up }
+// Up implements provision.Cluster.
+func (c *Cluster) Up() bool { return c.up && !c.Stopped(c.spec.Nodes[0].Name) }
 
 // Handler is the cluster's REST API; valid while it is up.
 func (c *Cluster) Handler() rest.Handler { return c.server }
@@ -63,28 +67,34 @@ func (c *Cluster) Boot() error {
 	}
 	c.watchStore()
 	if err := c.wire(state); err != nil {
+		c.end()
 		return err
 	}
 	c.up, c.stopped = true, nil
+	c.machine.dirty.clusters = true
 	if state == nil {
 		return c.addons()
+	}
+	if c.spec.Connected {
+		c.awaitNetwork(networkTime)
+	}
+	if state.meta.Stopped {
+		for _, name := range c.kubelet.Nodes() {
+			if err := c.kubelet.StartNode(name); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// ConnectNetwork implements provision.Cluster.
-func (c *Cluster) ConnectNetwork() {}
+// networkTime is how long nodes whose network is installed take to find it
+// after a reload.
+const networkTime = 5 * time.Second
 
-// shutdown ends everything that the cluster does. Its records stay.
-func (c *Cluster) shutdown() {
-	if !c.up {
-		return
-	}
-	c.up, c.stopped = false, c.state()
+// end drops what the cluster waits for and its listeners.
+func (c *Cluster) end() {
 	c.clock.Close()
-	for _, name := range c.kubelet.Nodes() {
-		_ = c.kubelet.StopNode(name)
-	}
 	for _, release := range c.releases {
 		release()
 	}
@@ -92,17 +102,85 @@ func (c *Cluster) shutdown() {
 	c.store.Close()
 }
 
-// find is a tool's cluster of that name; nil when there is none.
-func (m *Machine) find(tool, name string) *Cluster {
-	for _, c := range m.clusters {
-		if c.spec.Tool == tool && c.spec.Name == name {
-			return c
+// ConnectNetwork implements provision.Cluster.
+func (c *Cluster) ConnectNetwork(after time.Duration) {
+	if !c.up {
+		return
+	}
+	c.spec.Connected = true
+	c.machine.dirty.clusters = true
+	c.awaitNetwork(after)
+}
+
+// awaitNetwork makes the nodes that wait for their network ready, one after
+// another.
+func (c *Cluster) awaitNetwork(after time.Duration) {
+	for _, name := range c.kubelet.Nodes() {
+		if c.kubelet.WaitsForNetwork(name) {
+			c.clock.After(after, "network of "+name, func() { c.kubelet.NetworkReady(name) })
+			after += 700 * time.Millisecond
 		}
 	}
+}
+
+// Halt implements provision.Cluster: what a reload would go on from is kept,
+// with all nodes off, and everything ends. Boot starts the nodes again.
+func (c *Cluster) Halt() {
+	if !c.up {
+		return
+	}
+	for _, name := range c.kubelet.Nodes() {
+		_ = c.kubelet.StopNode(name)
+	}
+	c.stopped = c.state()
+	c.stopped.meta.Stopped, c.up = true, false
+	c.end()
+	c.machine.dirty.clusters = true
+}
+
+// AddNode implements provision.Cluster.
+func (c *Cluster) AddNode(n provision.Node) error {
+	if err := c.kubelet.AddNode(c.nodeConfig(n)); err != nil {
+		return err
+	}
+	c.spec.Nodes = append(slices.Clone(c.spec.Nodes), n)
+	c.machine.dirty.clusters = true
 	return nil
 }
 
-// recordPrefix is the records' prefix of a cluster that was made later.
-func recordPrefix(s provision.Spec) string {
-	return fmt.Sprintf("%s%s/%s/", clusterPrefix, s.Tool, s.Name)
+// RemoveNode implements provision.Cluster.
+func (c *Cluster) RemoveNode(name string) error {
+	i := slices.IndexFunc(c.spec.Nodes, func(n provision.Node) bool { return n.Name == name && !n.Removed })
+	if i < 0 {
+		return fmt.Errorf("node %q not found", name)
+	}
+	c.spec.Nodes = slices.Clone(c.spec.Nodes)
+	c.spec.Nodes[i].Removed = true
+	c.machine.dirty.clusters = true
+	if !c.up {
+		return nil
+	}
+	if err := c.kubelet.RemoveNode(name); err != nil {
+		return err
+	}
+	return client.Delete[*corev1.Node](c.admin, "", name, client.DeleteOptions{})
 }
+
+// Stopped implements provision.Cluster.
+func (c *Cluster) Stopped(name string) bool {
+	if !c.up {
+		return true
+	}
+	_, stopped := c.kubelet.Stopped(name)
+	return stopped
+}
+
+// LoadImage implements provision.Cluster.
+func (c *Cluster) LoadImage(nodes []string, name string) {
+	if c.up {
+		c.kubelet.LoadImage(nodes, name)
+	}
+}
+
+// HasImage implements provision.Cluster.
+func (c *Cluster) HasImage(node, name string) bool { return c.up && c.kubelet.HasImage(node, name) }

@@ -4,7 +4,6 @@
 package sim
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -15,8 +14,10 @@ import (
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/examples"
 	"github.com/kubonsai/kubonsai/sim/kernel"
+	"github.com/kubonsai/kubonsai/sim/kind"
 	"github.com/kubonsai/kubonsai/sim/kubectl"
 	"github.com/kubonsai/kubonsai/sim/program"
+	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/seed"
 	"github.com/kubonsai/kubonsai/sim/shell"
 	"github.com/kubonsai/kubonsai/sim/shell/texttool"
@@ -24,41 +25,8 @@ import (
 	"github.com/kubonsai/kubonsai/sim/simctl"
 )
 
-// ServerURL is where the kubeconfig says that the API server is.
-const ServerURL = "https://127.0.0.1:6443"
-
 // readerUID is the reader's user id.
 const readerUID = 1000
-
-// ClusterName is the name of the cluster's context in the kubeconfig.
-const ClusterName = "kind-kind"
-
-// kubeconfig is what `kind create cluster` writes. The certificates are
-// placeholders: inside the simulation there is no wire to protect.
-func kubeconfig() []byte {
-	pem := func(kind string) string {
-		return base64.StdEncoding.EncodeToString([]byte("-----BEGIN " + kind + "-----\nsimulated\n-----END " + kind + "-----\n"))
-	}
-	return fmt.Appendf(nil, `apiVersion: v1
-clusters:
-- cluster:
-    certificate-authority-data: %s
-    server: %s
-  name: %[3]s
-contexts:
-- context:
-    cluster: %[3]s
-    user: %[3]s
-  name: %[3]s
-current-context: %[3]s
-kind: Config
-users:
-- name: %[3]s
-  user:
-    client-certificate-data: %[1]s
-    client-key-data: %[4]s
-`, pem("CERTIFICATE"), ServerURL, ClusterName, pem("RSA PRIVATE KEY"))
-}
 
 // makeHome fills the reader's file system: anew, or from the kept state.
 func (m *Machine) makeHome(state *kept) error {
@@ -97,11 +65,17 @@ func (m *Machine) makeHome(state *kept) error {
 	f.AddDevices(randomReader{m.seed.Stream("/dev/random")})
 	// Everything else on this machine is the reader's own.
 	f.SetOwner(readerUID)
-	if err := f.MkdirAll(Home+"/.kube", 0o755); err != nil {
-		return err
-	}
-	if err := write(Home+"/.kube/config", kubeconfig(), 0o600); err != nil {
-		return err
+	if m.opts.Nodes > 0 {
+		if err := f.MkdirAll(Home+"/.kube", 0o755); err != nil {
+			return err
+		}
+		kubeconfig, err := provision.KindEntry(defaultSpec(m.opts), false).Document()
+		if err == nil {
+			err = write(Home+"/.kube/config", kubeconfig, 0o600)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	for _, name := range sortedKeys(m.opts.Files) {
 		p := Home + "/" + path.Clean("/" + name)[1:]
@@ -168,6 +142,7 @@ func (m *Machine) readerPrograms() map[string]program.Program {
 		},
 	})
 	all["k"] = all["kubectl"]
+	all["kind"] = kind.New(kind.Options{Machine: m, Random: m.seed.Stream("kind").Uint64})
 	all["kubonsai"] = simctl.New(simctl.Options{Trace: m.tracer()})
 	return all
 }

@@ -116,10 +116,7 @@ func (m *Machine) connect(server string) (rest.Handler, error) {
 		if to != c.spec.Server && to != netip.AddrPortFrom(c.spec.FirstNode, c.apiPort()) {
 			continue
 		}
-		if !c.up {
-			break
-		}
-		if _, stopped := c.kubelet.Stopped(c.spec.Nodes[0].Name); stopped {
+		if !c.Up() {
 			break
 		}
 		return c.server, nil

@@ -12,6 +12,7 @@ import (
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	"github.com/kubonsai/kubonsai/sim/clock"
+	"github.com/kubonsai/kubonsai/sim/container/image"
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/program"
@@ -78,6 +79,7 @@ type Machine struct {
 	onChange  []func(store.Change)
 	notices   []string
 	programs  map[string]program.Program
+	images    *image.Catalogue // what registries have
 }
 
 // New makes a machine, or restores the one that the backend holds. Records
@@ -93,6 +95,12 @@ func New(opts Options) (*Machine, error) {
 		opts.Log = func(string) {}
 	}
 	m := &Machine{opts: opts, backend: opts.Backend, terminals: map[string]*Terminal{}, dirty: newDirtyState()}
+	m.images = image.Default()
+	for i, doc := range opts.Images {
+		if err := m.images.Add(doc); err != nil {
+			return nil, fmt.Errorf("image catalogue %d: %w", i+1, err)
+		}
+	}
 	var state *kept
 	if m.backend != nil {
 		records, err := m.backend.Load()
@@ -140,7 +148,6 @@ func New(opts Options) (*Machine, error) {
 	if err := c.Boot(); err != nil {
 		return nil, err
 	}
-	c.ConnectNetwork()
 	m.current = c
 	m.JumpTo(opts.Start)
 	return m, nil
@@ -150,7 +157,7 @@ func New(opts Options) (*Machine, error) {
 func defaultSpec(opts Options) provision.Spec {
 	return provision.Spec{Tool: provision.Kind, Name: "kind", Nodes: provision.KindNodes("kind", opts.Nodes),
 		FirstNode: netip.AddrFrom4([4]byte{172, 18, 0, 2}), Server: netip.AddrPortFrom(loopback, defaultAPIPort),
-		MetricsServer: opts.MetricsServer, ImagesPresent: opts.ImagesPresent, AllNodePorts: true}
+		MetricsServer: opts.MetricsServer, ImagesPresent: opts.ImagesPresent, AllNodePorts: true, Connected: true}
 }
 
 // Restore makes a machine of a snapshot. What the backend held before is

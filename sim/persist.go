@@ -147,11 +147,14 @@ func (m *Machine) changedRecords() (batch []store.Record, commit func(), err err
 		}
 		batch = append(batch, r)
 	}
-	for _, k := range sortedKeys(m.dirty.gone) {
-		batch = append(batch, store.Record{Key: k})
-	}
 	for _, c := range m.clusters {
 		c.changedRecords(add)
+	}
+	for _, r := range batch {
+		delete(m.dirty.gone, r.Key) // a new cluster has taken the name
+	}
+	for _, k := range sortedKeys(m.dirty.gone) {
+		batch = append(batch, store.Record{Key: k})
 	}
 	for _, id := range sortedKeys(m.dirty.terminals) {
 		add(m.terminalRecord(id))

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"net/netip"
 
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/apiserver/admission"
 	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/container"
-	"github.com/kubonsai/kubonsai/sim/container/image"
 	"github.com/kubonsai/kubonsai/sim/controller/crd"
 	"github.com/kubonsai/kubonsai/sim/controller/cronjob"
 	"github.com/kubonsai/kubonsai/sim/controller/daemonset"
@@ -71,12 +71,6 @@ func (c *Cluster) wire(state *kept) error {
 	c.proxy = proxy.New(c.clock, c.seed, c.network, c.factory)
 	c.joinMachine()
 
-	images := image.Default()
-	for i, doc := range c.opts.Images {
-		if err := images.Add(doc); err != nil {
-			return fmt.Errorf("image catalogue %d: %w", i+1, err)
-		}
-	}
 	containerPrograms := tool.All()
 	containerPrograms["awk"] = texttool.All()["awk"] // jq is the reader's alone
 	for name, p := range shell.Programs(shell.Ash) {
@@ -84,7 +78,7 @@ func (c *Cluster) wire(state *kept) error {
 	}
 	containerPrograms["bash"] = shell.Program(shell.Bash, "bash")
 	c.runtime = container.New(container.Options{
-		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: images,
+		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: c.machine.images,
 		Programs: func(name string) program.Program { return containerPrograms[name] },
 	})
 	c.kubelet = kubelet.New(kubelet.Options{
@@ -102,7 +96,9 @@ func (c *Cluster) wire(state *kept) error {
 		}
 	}
 	for _, n := range c.spec.Nodes {
-		if err := c.kubelet.AddNode(nodeConfig(n)); err != nil {
+		if n.Removed {
+			c.kubelet.SkipNode()
+		} else if err := c.kubelet.AddNode(c.nodeConfig(n)); err != nil {
 			return err
 		}
 	}
@@ -147,8 +143,13 @@ func (c *Cluster) wire(state *kept) error {
 }
 
 // nodeConfig is a node as its kubelet is told of it.
-func nodeConfig(n provision.Node) kubelet.NodeConfig {
-	return kubelet.NodeConfig{Name: n.Name, ControlPlane: n.ControlPlane, CPU: n.CPU, Memory: n.Memory, Labels: n.Labels}
+func (c *Cluster) nodeConfig(n provision.Node) kubelet.NodeConfig {
+	cfg := kubelet.NodeConfig{Name: n.Name, ControlPlane: n.ControlPlane, CPU: n.CPU, Memory: n.Memory, Labels: n.Labels,
+		Version: n.Version, NoNetwork: !c.spec.Connected}
+	if n.Tainted {
+		cfg.Taints = []corev1.Taint{{Key: "node-role.kubernetes.io/control-plane", Effect: corev1.TaintEffectNoSchedule}}
+	}
+	return cfg
 }
 
 // podNet is a running pod's network; nil when there is no such pod.
