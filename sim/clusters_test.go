@@ -58,26 +58,32 @@ nodes:
 `
 
 const dumpLines = `
-kubectl get nodes
-kind get clusters
-kind create cluster --name kind-nodeport --config kind/export-mapping.yaml --image=kindest/node:v1.29.0
+minikube status
+minikube start
 kubectl get nodes -o wide
-sleep 15; kubectl get nodes; kubectl get pods -A
-kubectl create deployment hello --image=nginx:1.27; kubectl create service nodeport hello --tcp=80:80 --node-port=30599; kubectl rollout status deploy/hello
-curl -s localhost:30599 | head -4
-curl localhost:30600
-kind create cluster --name kind-nodeport
-kind create cluster --config kind/export-mapping.yaml
-kind get clusters; kind get nodes -A
-kind create cluster --wait 5m
+minikube status
+minikube ip
+kubectl create deployment hello --image=nginx:1.27; kubectl expose deploy hello --port=80 --type=NodePort; kubectl rollout status deploy/hello
+curl -s $(minikube ip):$(kubectl get svc hello -o jsonpath='{.spec.ports[0].nodePort}') | head -4
+minikube service hello --url
+minikube service hello
+minikube service nope; echo $?
+minikube service list
+minikube start -p two --nodes 2 --kubernetes-version v1.30.0
 kubectl config get-contexts
-kubectl get pods --context kind-kind-nodeport
-kubectl get nodes -o wide
-cat ~/.kube/config
-kind delete cluster -n kind-nodeport
-kind delete cluster -n kind-nodeport
-kubectl get nodes --context kind-kind-nodeport
-kind delete cluster
 kubectl get nodes
-kind get clusters
+minikube profile list
+minikube node list -p two
+minikube node add -p two
+kubectl get nodes -o wide
+minikube node delete m02 -p two
+kubectl get nodes -o wide
+minikube stop; minikube status; echo $?; kubectl --context minikube get pods
+minikube start
+kubectl get nodes,pods
+sleep 10; kubectl get pods; kubectl get nodes
+minikube kubectl -- get pods -A
+minikube delete; minikube delete --all
+minikube version; minikube addons enable dashboard; minikube foo; minikube start --driver=foo; minikube node
+cat ~/.kube/config
 `

@@ -16,6 +16,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/kind"
 	"github.com/kubonsai/kubonsai/sim/kubectl"
+	"github.com/kubonsai/kubonsai/sim/minikube"
 	"github.com/kubonsai/kubonsai/sim/program"
 	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/seed"
@@ -143,6 +144,7 @@ func (m *Machine) readerPrograms() map[string]program.Program {
 	})
 	all["k"] = all["kubectl"]
 	all["kind"] = kind.New(kind.Options{Machine: m, Random: m.seed.Stream("kind").Uint64})
+	all["minikube"] = minikube.New(minikube.Options{Machine: m, Kubectl: all["kubectl"]})
 	all["kubonsai"] = simctl.New(simctl.Options{Trace: m.tracer()})
 	return all
 }

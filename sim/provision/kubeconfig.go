@@ -158,6 +158,40 @@ func Current(c *program.Context) string {
 	return ""
 }
 
+// SetCurrent makes a context the current one, in the file that says which is,
+// else in the first that exists.
+func SetCurrent(c *program.Context, name string) error {
+	all := files(c, "")
+	file := ""
+	for _, f := range all {
+		doc, err := read(c, f)
+		if err == nil && (doc["current-context"] != nil || file == "" && len(doc) > 0) {
+			file = f
+			if doc["current-context"] != "" {
+				break
+			}
+		}
+	}
+	if file == "" {
+		file = all[len(all)-1]
+	}
+	doc, err := read(c, file)
+	if err != nil {
+		return err
+	}
+	doc["current-context"] = name
+	return write(c, file, doc)
+}
+
+// Has reports whether a kubeconfig of the program has the context.
+func Has(c *program.Context, name string) bool {
+	return slices.ContainsFunc(files(c, ""), func(file string) bool {
+		doc, _ := read(c, file)
+		items, _ := doc["contexts"].([]any)
+		return slices.ContainsFunc(items, func(v any) bool { return named(v, name) })
+	})
+}
+
 // read is the file as a tree; a file that is not there is empty.
 func read(c *program.Context, file string) (object, error) {
 	data, err := c.FS.ReadFile(file)
