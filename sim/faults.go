@@ -19,37 +19,43 @@ func (c *Cluster) CrashContainer(namespace, pod, container string, code int) err
 	return c.kubelet.CrashContainer(namespace, pod, container, code)
 }
 
-// errNoCluster is the answer to what needs a cluster while there is none.
+// errNoCluster is the answer to what needs a cluster while none runs.
 var errNoCluster = errors.New("there is no cluster")
 
 // StopNode is Cluster.StopNode of the current cluster.
 func (m *Machine) StopNode(name string) error {
-	if m.current == nil {
-		return errNoCluster
+	if c := m.running(); c != nil {
+		return c.StopNode(name)
 	}
-	return m.current.StopNode(name)
+	return errNoCluster
 }
 
 // StartNode is Cluster.StartNode of the current cluster.
 func (m *Machine) StartNode(name string) error {
-	if m.current == nil {
-		return errNoCluster
+	if c := m.running(); c != nil {
+		return c.StartNode(name)
 	}
-	return m.current.StartNode(name)
+	return errNoCluster
 }
 
 // Nodes is Cluster.Nodes of the current cluster.
 func (m *Machine) Nodes() []string {
-	if m.current == nil {
-		return nil
+	if c := m.running(); c != nil {
+		return c.Nodes()
 	}
-	return m.current.Nodes()
+	return nil
+}
+
+// NodeStopped reports whether a node of the current cluster does not run.
+func (m *Machine) NodeStopped(name string) bool {
+	c := m.running()
+	return c == nil || c.Stopped(name)
 }
 
 // CrashContainer is Cluster.CrashContainer of the current cluster.
 func (m *Machine) CrashContainer(namespace, pod, container string, code int) error {
-	if m.current == nil {
-		return errNoCluster
+	if c := m.running(); c != nil {
+		return c.CrashContainer(namespace, pod, container, code)
 	}
-	return m.current.CrashContainer(namespace, pod, container, code)
+	return errNoCluster
 }

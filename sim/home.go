@@ -145,7 +145,7 @@ func (m *Machine) readerPrograms() map[string]program.Program {
 	all["k"] = all["kubectl"]
 	all["kind"] = kind.New(kind.Options{Machine: m, Random: m.seed.Stream("kind").Uint64})
 	all["minikube"] = minikube.New(minikube.Options{Machine: m, Kubectl: all["kubectl"]})
-	all["kubonsai"] = simctl.New(simctl.Options{Trace: m.tracer()})
+	all["kubonsai"] = simctl.New(simctl.Options{Trace: m.tracer(), Nodes: m})
 	return all
 }
 

@@ -39,8 +39,8 @@ func (m *Machine) gateway(to netip.AddrPort) *network.Namespace {
 			return c.readerNet
 		}
 	}
-	if m.current != nil && m.current.up && !to.Addr().IsLoopback() {
-		return m.current.readerNet
+	if c := m.running(); c != nil && !to.Addr().IsLoopback() {
+		return c.readerNet
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func (c *Cluster) joinMachine() {
 type names struct{ m *Machine }
 
 func (n names) Query(_ *network.Namespace, server netip.Addr, name string) (network.Answer, network.Kind) {
-	if c := n.m.current; c != nil && c.up {
+	if c := n.m.running(); c != nil {
 		return c.proxy.Query(c.readerNet, server, name)
 	}
 	return network.Answer{}, network.NoHost
@@ -79,19 +79,19 @@ func (n names) Query(_ *network.Namespace, server netip.Addr, name string) (netw
 func (m *Machine) tracer() *simctl.Tracer {
 	return &simctl.Tracer{
 		Proxy: func() *proxy.Proxy {
-			if m.current == nil || !m.current.up {
-				return nil
+			if c := m.running(); c != nil {
+				return c.proxy
 			}
-			return m.current.proxy
+			return nil
 		},
 		Here: func(host string, port uint16) *network.Namespace {
 			addrs, err := m.net.Lookup(host)
 			if err == nil && addrs[0].IsLoopback() && (m.net.Listening(int(port)) || m.gateway(netip.AddrPortFrom(addrs[0], port)) == nil) {
 				return m.net
 			}
-			return m.current.readerNet
+			return m.running().readerNet
 		},
-		PodNet: func(namespace, pod string) *network.Namespace { return m.current.podNet(namespace, pod) },
+		PodNet: func(namespace, pod string) *network.Namespace { return m.running().podNet(namespace, pod) },
 	}
 }
 

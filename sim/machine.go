@@ -31,6 +31,9 @@ type Options struct {
 	// Nodes is how many nodes the cluster kind has: one control plane, the rest
 	// workers. 0 is 1; a negative number begins without a cluster.
 	Nodes int
+	// Shapes are the nodes' capacities, in order; nodes that it leaves out have
+	// the default one.
+	Shapes []provision.Shape
 	// Start is the virtual time at which the reader finds the cluster; the
 	// zero time is 2026-01-01T00:00:00Z.
 	Start time.Time
@@ -71,7 +74,8 @@ type Machine struct {
 	network   *network.Network   // the reader's own, joined to the clusters'
 	net       *network.Namespace // what the reader's programs are on
 	clusters  []*Cluster         // in the order in which they were made
-	current   *Cluster           // the one that the host shows; nil when there is none
+	current   *Cluster           // see Current
+	contextAt uint64             // generation of the files when the kubeconfig was last read
 	terminals map[string]*Terminal
 	saved     map[string][]byte // terminals of the kept state that have not been opened yet
 	spend     time.Time         // until when programs have asked for time of their own
@@ -155,7 +159,11 @@ func New(opts Options) (*Machine, error) {
 
 // defaultSpec is the cluster that a machine begins with.
 func defaultSpec(opts Options) provision.Spec {
-	return provision.Spec{Tool: provision.Kind, Name: "kind", Nodes: provision.KindNodes("kind", opts.Nodes),
+	nodes := provision.KindNodes("kind", opts.Nodes)
+	for i, s := range opts.Shapes[:min(len(opts.Shapes), len(nodes))] {
+		nodes[i].CPU, nodes[i].Memory = s.CPU, s.Memory
+	}
+	return provision.Spec{Tool: provision.Kind, Name: "kind", Nodes: nodes,
 		FirstNode: netip.AddrFrom4([4]byte{172, 18, 0, 2}), Server: netip.AddrPortFrom(loopback, defaultAPIPort),
 		MetricsServer: opts.MetricsServer, ImagesPresent: opts.ImagesPresent, AllNodePorts: true, Connected: true}
 }
@@ -179,27 +187,47 @@ func Restore(snapshot []byte, opts Options) (*Machine, error) {
 	return New(opts)
 }
 
-// Current is the cluster that the host shows: the one that was made or chosen
-// last. It is nil when there is none.
-func (m *Machine) Current() *Cluster { return m.current }
+// Current is the cluster that the host shows: the one that the current context
+// of the reader's ~/.kube/config leads to or, when it leads nowhere, the one
+// that was current before. It is nil when there is none.
+func (m *Machine) Current() *Cluster {
+	if generation := m.files.Generation(); generation != m.contextAt {
+		m.contextAt = generation
+		server := provision.CurrentServer(m.files, Home+"/.kube/config")
+		for _, c := range m.clusters {
+			if server == "https://"+c.spec.Server.String() {
+				m.current = c
+			}
+		}
+	}
+	return m.current
+}
+
+// running is the current cluster if it runs, else nil.
+func (m *Machine) running() *Cluster {
+	if c := m.Current(); c != nil && c.up {
+		return c
+	}
+	return nil
+}
 
 // Handler is the REST API of the current cluster, whichever that is when a
 // request comes.
 func (m *Machine) Handler() rest.Handler {
 	return rest.HandlerFunc(func(r *rest.Request) *rest.Response {
-		if m.current == nil || !m.current.up {
-			return noCluster()
+		if c := m.running(); c != nil {
+			return c.server.Serve(r)
 		}
-		return m.current.server.Serve(r)
+		return noCluster()
 	})
 }
 
 // ServeStranger is Cluster.ServeStranger of the current cluster.
 func (m *Machine) ServeStranger(r *rest.Request) *rest.Response {
-	if m.current == nil || !m.current.up {
-		return noCluster()
+	if c := m.running(); c != nil {
+		return c.ServeStranger(r)
 	}
-	return m.current.ServeStranger(r)
+	return noCluster()
 }
 
 func noCluster() *rest.Response {

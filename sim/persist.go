@@ -92,7 +92,7 @@ func (c *Cluster) watchStore() {
 		if m.backend != nil {
 			c.dirty.objects[ch.Key] = true
 		}
-		if c == m.current {
+		if len(m.onChange) > 0 && c == m.Current() {
 			for _, fn := range m.onChange {
 				fn(ch)
 			}
@@ -239,8 +239,8 @@ func (c *Cluster) state() *kept {
 // metaRecords adds the machine's meta record and those of the clusters.
 func (m *Machine) metaRecords(add func(store.Record, error)) {
 	top := meta{Version: FormatVersion, Now: m.clock.Now(), Seed: m.seed, None: true}
-	if m.current != nil {
-		top.Current = m.current.prefix
+	if c := m.Current(); c != nil {
+		top.Current = c.prefix
 	}
 	for _, c := range m.clusters {
 		var revision uint64

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubonsai/kubonsai/sim/program"
+	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
 type object = map[string]any
@@ -110,7 +111,7 @@ func Merge(c *program.Context, explicit string, e Entry) error {
 			break
 		}
 	}
-	doc, err := read(c, file)
+	doc, err := read(c.FS, file)
 	if err != nil {
 		return fmt.Errorf("failed to get kubeconfig to merge: %w", err)
 	}
@@ -121,7 +122,7 @@ func Merge(c *program.Context, explicit string, e Entry) error {
 // Remove takes the entry of that name out of the program's kubeconfigs.
 func Remove(c *program.Context, explicit, name string) error {
 	for _, file := range files(c, explicit) {
-		doc, err := read(c, file)
+		doc, err := read(c.FS, file)
 		if err != nil {
 			return fmt.Errorf("failed to read kubeconfig to remove KIND entry: %w", err)
 		}
@@ -149,7 +150,7 @@ func Remove(c *program.Context, explicit, name string) error {
 // Current is the current context of the program's kubeconfigs.
 func Current(c *program.Context) string {
 	for _, file := range files(c, "") {
-		if doc, err := read(c, file); err == nil {
+		if doc, err := read(c.FS, file); err == nil {
 			if name, _ := doc["current-context"].(string); name != "" {
 				return name
 			}
@@ -158,13 +159,36 @@ func Current(c *program.Context) string {
 	return ""
 }
 
+// CurrentServer is the server that a kubeconfig's current context leads to, ""
+// when it leads nowhere.
+func CurrentServer(f *vfs.FS, file string) string {
+	doc, err := read(f, file)
+	if err != nil {
+		return ""
+	}
+	find := func(list, field, name string) object {
+		items, _ := doc[list].([]any)
+		for _, v := range items {
+			if named(v, name) {
+				body, _ := v.(object)[field].(object)
+				return body
+			}
+		}
+		return nil
+	}
+	current, _ := doc["current-context"].(string)
+	cluster, _ := find("contexts", "context", current)["cluster"].(string)
+	server, _ := find("clusters", "cluster", cluster)["server"].(string)
+	return server
+}
+
 // SetCurrent makes a context the current one, in the file that says which is,
 // else in the first that exists.
 func SetCurrent(c *program.Context, name string) error {
 	all := files(c, "")
 	file := ""
 	for _, f := range all {
-		doc, err := read(c, f)
+		doc, err := read(c.FS, f)
 		if err == nil && (doc["current-context"] != nil || file == "" && len(doc) > 0) {
 			file = f
 			if doc["current-context"] != "" {
@@ -175,7 +199,7 @@ func SetCurrent(c *program.Context, name string) error {
 	if file == "" {
 		file = all[len(all)-1]
 	}
-	doc, err := read(c, file)
+	doc, err := read(c.FS, file)
 	if err != nil {
 		return err
 	}
@@ -186,15 +210,15 @@ func SetCurrent(c *program.Context, name string) error {
 // Has reports whether a kubeconfig of the program has the context.
 func Has(c *program.Context, name string) bool {
 	return slices.ContainsFunc(files(c, ""), func(file string) bool {
-		doc, _ := read(c, file)
+		doc, _ := read(c.FS, file)
 		items, _ := doc["contexts"].([]any)
 		return slices.ContainsFunc(items, func(v any) bool { return named(v, name) })
 	})
 }
 
 // read is the file as a tree; a file that is not there is empty.
-func read(c *program.Context, file string) (object, error) {
-	data, err := c.FS.ReadFile(file)
+func read(f *vfs.FS, file string) (object, error) {
+	data, err := f.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return object{}, nil
 	}

@@ -15,6 +15,7 @@ import (
 // not offered.
 type Options struct {
 	Trace *Tracer
+	Nodes Nodes
 }
 
 // command is one sub-command.
@@ -61,6 +62,9 @@ func (o Options) commands() []command {
 	var out []command
 	if o.Trace != nil {
 		out = append(out, traceCommand(o.Trace))
+	}
+	if o.Nodes != nil {
+		out = append(out, nodeCommand(o.Nodes))
 	}
 	return out
 }

@@ -63,7 +63,7 @@ type Run interface {
 type OpenOptions struct {
 	Name    string
 	Seed    uint64
-	Nodes   int
+	Nodes   string // see provision.ParseNodes
 	Storage string
 	Start   time.Time
 	// Snapshot, when set, replaces what the storage holds.
@@ -300,7 +300,7 @@ func (h *Host) handle(f *Frame) error {
 		if f.Seed != 0 {
 			o.Seed = f.Seed
 		}
-		if f.Nodes != 0 {
+		if f.Nodes != "" {
 			o.Nodes = f.Nodes
 		}
 		return h.again(reply, o)

@@ -9,6 +9,7 @@ import (
 	"syscall/js"
 
 	"github.com/kubonsai/kubonsai/sim"
+	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/store"
 	"github.com/kubonsai/kubonsai/wasm/bridge"
 )
@@ -55,7 +56,11 @@ func boot(backend store.Backend, o bridge.OpenOptions) (*bridge.Opened, error) {
 			return nil, err
 		}
 	}
-	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: o.Nodes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, Log: func(text string) { println(text) }})
+	nodes, shapes, err := provision.ParseNodes(o.Nodes)
+	if err != nil {
+		return nil, err
+	}
+	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, Log: func(text string) { println(text) }})
 	if err != nil {
 		return nil, err
 	}
