@@ -15,14 +15,22 @@ import (
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
-const apiPort = 6443
+const defaultAPIPort = 6443
+
+// apiPort is the API server's port on the control plane's node.
+func (c *Cluster) apiPort() uint16 {
+	if c.spec.APIPort != 0 {
+		return uint16(c.spec.APIPort)
+	}
+	return defaultAPIPort
+}
 
 // listenAPI binds the API server's port on the control plane's node, now and
-// whenever the node comes back, and on the reader's machine.
+// whenever the node comes back, and where the reader's machine finds it.
 func (c *Cluster) listenAPI() error {
 	node := c.kubelet.Nodes()[0]
 	bind := func() error {
-		_, err := c.kubelet.NodeNet(node).Listen(apiPort, false, c.serveAPI)
+		_, err := c.kubelet.NodeNet(node).Listen(int(c.apiPort()), false, c.serveAPI)
 		return err
 	}
 	c.kubelet.OnNode(func(name string, stopped bool) {
@@ -33,7 +41,13 @@ func (c *Cluster) listenAPI() error {
 	if err := bind(); err != nil {
 		return err
 	}
-	_, err := c.readerNet.Listen(apiPort, true, c.serveAPI)
+	if err := c.publish(); err != nil || !c.spec.Server.Addr().IsLoopback() {
+		return err
+	}
+	l, err := c.machine.net.Listen(int(c.spec.Server.Port()), true, c.serveAPI)
+	if err == nil {
+		c.releases = append(c.releases, l.Close)
+	}
 	return err
 }
 

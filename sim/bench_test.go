@@ -22,7 +22,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/store"
 )
 
-func newCluster(tb testing.TB, opts sim.Options) *sim.Cluster {
+func newCluster(tb testing.TB, opts sim.Options) *sim.Machine {
 	tb.Helper()
 	c, err := sim.New(opts)
 	if err != nil {
@@ -40,7 +40,7 @@ func template(name string) (metav1.LabelSelector, corev1.PodTemplateSpec) {
 }
 
 // makeReady creates a workload and lets the cluster run until all its pods are Ready.
-func makeReady(tb testing.TB, c *sim.Cluster, kind string, replicas int) {
+func makeReady(tb testing.TB, c *sim.Machine, kind string, replicas int) {
 	tb.Helper()
 	api := client.New(c.Handler(), "bench")
 	n := int32(replicas)

@@ -2,6 +2,8 @@
 
 package sim
 
+import "errors"
+
 // StopNode takes a node off: its kubelet and containers stop, and it answers
 // no more. The error names unknown nodes.
 func (c *Cluster) StopNode(name string) error { return c.kubelet.StopNode(name) }
@@ -15,4 +17,45 @@ func (c *Cluster) Nodes() []string { return c.kubelet.Nodes() }
 // CrashContainer ends a running container with the exit code.
 func (c *Cluster) CrashContainer(namespace, pod, container string, code int) error {
 	return c.kubelet.CrashContainer(namespace, pod, container, code)
+}
+
+// errNoCluster is the answer to what needs a cluster while none runs.
+var errNoCluster = errors.New("there is no cluster")
+
+// StopNode is Cluster.StopNode of the current cluster.
+func (m *Machine) StopNode(name string) error {
+	if c := m.running(); c != nil {
+		return c.StopNode(name)
+	}
+	return errNoCluster
+}
+
+// StartNode is Cluster.StartNode of the current cluster.
+func (m *Machine) StartNode(name string) error {
+	if c := m.running(); c != nil {
+		return c.StartNode(name)
+	}
+	return errNoCluster
+}
+
+// Nodes is Cluster.Nodes of the current cluster.
+func (m *Machine) Nodes() []string {
+	if c := m.running(); c != nil {
+		return c.Nodes()
+	}
+	return nil
+}
+
+// NodeStopped reports whether a node of the current cluster does not run.
+func (m *Machine) NodeStopped(name string) bool {
+	c := m.running()
+	return c == nil || c.Stopped(name)
+}
+
+// CrashContainer is Cluster.CrashContainer of the current cluster.
+func (m *Machine) CrashContainer(namespace, pod, container string, code int) error {
+	if c := m.running(); c != nil {
+		return c.CrashContainer(namespace, pod, container, code)
+	}
+	return errNoCluster
 }

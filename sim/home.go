@@ -1,67 +1,44 @@
-// The reader's machine: a home directory, a kubeconfig, and the surroundings of
-// the programs that run in the reader's terminals.
+// The reader's machine: a home directory, a kubeconfig, and the programs that
+// run in the reader's terminals with their surroundings.
 
 package sim
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"time"
 
+	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/examples"
 	"github.com/kubonsai/kubonsai/sim/kernel"
+	"github.com/kubonsai/kubonsai/sim/kind"
+	"github.com/kubonsai/kubonsai/sim/kubectl"
+	"github.com/kubonsai/kubonsai/sim/minikube"
 	"github.com/kubonsai/kubonsai/sim/program"
+	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/seed"
+	"github.com/kubonsai/kubonsai/sim/shell"
+	"github.com/kubonsai/kubonsai/sim/shell/texttool"
+	"github.com/kubonsai/kubonsai/sim/shell/tool"
+	"github.com/kubonsai/kubonsai/sim/simctl"
 )
-
-// ServerURL is where the kubeconfig says that the API server is.
-const ServerURL = "https://127.0.0.1:6443"
 
 // readerUID is the reader's user id.
 const readerUID = 1000
 
-// ClusterName is the name of the cluster's context in the kubeconfig.
-const ClusterName = "kind-kind"
-
-// kubeconfig is what `kind create cluster` writes. The certificates are
-// placeholders: inside the simulation there is no wire to protect.
-func kubeconfig() []byte {
-	pem := func(kind string) string {
-		return base64.StdEncoding.EncodeToString([]byte("-----BEGIN " + kind + "-----\nsimulated\n-----END " + kind + "-----\n"))
-	}
-	return fmt.Appendf(nil, `apiVersion: v1
-clusters:
-- cluster:
-    certificate-authority-data: %s
-    server: %s
-  name: %[3]s
-contexts:
-- context:
-    cluster: %[3]s
-    user: %[3]s
-  name: %[3]s
-current-context: %[3]s
-kind: Config
-users:
-- name: %[3]s
-  user:
-    client-certificate-data: %[1]s
-    client-key-data: %[4]s
-`, pem("CERTIFICATE"), ServerURL, ClusterName, pem("RSA PRIVATE KEY"))
-}
-
 // makeHome fills the reader's file system: anew, or from the kept state.
-func (c *Cluster) makeHome(state *kept) error {
-	f := c.files
+func (m *Machine) makeHome(state *kept) error {
+	f := m.files
 	if state != nil && state.files != nil {
 		if err := json.Unmarshal(state.files, f); err != nil {
 			return fmt.Errorf("the saved files cannot be read: %w", err)
 		}
-		f.AddDevices(randomReader{c.seed.Stream("/dev/random")})
+		f.AddDevices(randomReader{m.seed.Stream("/dev/random")})
 		f.SetOwner(readerUID)
-		c.dirty.files = f.Generation()
+		m.dirty.files = f.Generation()
 		return nil
 	}
 	for _, dir := range []string{path.Dir(Home), "/tmp", "/etc", "/usr/bin", "/bin", "/var/tmp", "/dev"} {
@@ -86,21 +63,27 @@ func (c *Cluster) makeHome(state *kept) error {
 			return err
 		}
 	}
-	f.AddDevices(randomReader{c.seed.Stream("/dev/random")})
+	f.AddDevices(randomReader{m.seed.Stream("/dev/random")})
 	// Everything else on this machine is the reader's own.
 	f.SetOwner(readerUID)
-	if err := f.MkdirAll(Home+"/.kube", 0o755); err != nil {
-		return err
+	if m.opts.Nodes > 0 {
+		if err := f.MkdirAll(Home+"/.kube", 0o755); err != nil {
+			return err
+		}
+		kubeconfig, err := provision.KindEntry(defaultSpec(m.opts), false).Document()
+		if err == nil {
+			err = write(Home+"/.kube/config", kubeconfig, 0o600)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := write(Home+"/.kube/config", kubeconfig(), 0o600); err != nil {
-		return err
-	}
-	for _, name := range sortedKeys(c.opts.Files) {
+	for _, name := range sortedKeys(m.opts.Files) {
 		p := Home + "/" + path.Clean("/" + name)[1:]
 		if err := f.MkdirAll(path.Dir(p), 0o755); err != nil {
 			return err
 		}
-		if err := write(p, c.opts.Files[name], 0o644); err != nil {
+		if err := write(p, m.opts.Files[name], 0o644); err != nil {
 			return fmt.Errorf("file %s: %w", name, err)
 		}
 	}
@@ -108,10 +91,10 @@ func (c *Cluster) makeHome(state *kept) error {
 }
 
 // readerContext is what a program in one of the reader's terminals has.
-func (c *Cluster) readerContext(p *kernel.Proc) *program.Context {
+func (m *Machine) readerContext(p *kernel.Proc) *program.Context {
 	return &program.Context{
-		Proc: p, FS: c.files, Dir: Home, Net: c.readerNet, Lookup: c.lookupProgram,
-		User: "reader", UID: readerUID, Host: "kubonsai", System: c.machine,
+		Proc: p, FS: m.files, Dir: Home, Net: m.net, Lookup: m.lookupProgram,
+		User: "reader", UID: readerUID, Host: "kubonsai",
 		Env: map[string]string{
 			"HOME": Home, "USER": "reader", "LOGNAME": "reader", "SHELL": "/bin/bash", "TERM": "xterm-256color",
 			"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOSTNAME": "kubonsai", "PWD": Home,
@@ -120,9 +103,9 @@ func (c *Cluster) readerContext(p *kernel.Proc) *program.Context {
 }
 
 // fetchURL answers the addresses that the page or the built-in examples know.
-func (c *Cluster) fetchURL(url string) ([]byte, bool) {
-	if c.opts.URLs != nil {
-		if data, ok := c.opts.URLs(url); ok {
+func (m *Machine) fetchURL(url string) ([]byte, bool) {
+	if m.opts.URLs != nil {
+		if data, ok := m.opts.URLs(url); ok {
 			return data, true
 		}
 	}
@@ -139,4 +122,31 @@ func (r randomReader) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (c *Cluster) shellRandom() uint64 { return c.seed.Stream("$RANDOM").Uint64() }
+func (m *Machine) shellRandom() uint64 { return m.seed.Stream("$RANDOM").Uint64() }
+
+// readerPrograms are what can be started by name in the reader's terminals.
+func (m *Machine) readerPrograms() map[string]program.Program {
+	all := tool.All()
+	maps.Copy(all, texttool.All())
+	for name, p := range shell.Programs(shell.Bash) {
+		all[name] = p
+	}
+	all["kubectl"] = kubectl.New(kubectl.Options{
+		Connect: m.connect,
+		Startup: 90 * time.Millisecond, RoundTrip: 20 * time.Millisecond,
+		Encode: apiserver.Encode, EncodeEvent: apiserver.EncodeWatchEvent,
+		FetchURL: func(url string) ([]byte, error) {
+			if data, ok := m.fetchURL(url); ok {
+				return data, nil
+			}
+			return nil, fmt.Errorf("unable to read URL %q, server reported 404 Not Found, status code=404", url)
+		},
+	})
+	all["k"] = all["kubectl"]
+	all["kind"] = kind.New(kind.Options{Machine: m, Random: m.seed.Stream("kind").Uint64})
+	all["minikube"] = minikube.New(minikube.Options{Machine: m, Kubectl: all["kubectl"]})
+	all["kubonsai"] = simctl.New(simctl.Options{Trace: m.tracer(), Nodes: m})
+	return all
+}
+
+func (m *Machine) lookupProgram(name string) program.Program { return m.programs[name] }

@@ -109,7 +109,7 @@ func TestEventsExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	for i, c := range []*sim.Cluster{c, d} {
+	for i, c := range []*sim.Machine{c, d} {
 		api := client.New(c.Handler(), "test")
 		has := func(name string) bool {
 			_, err := client.Get[*corev1.Event](api, "default", name)

@@ -1,5 +1,5 @@
-// The cluster's motion. A host owns the pace: it tells the cluster up to which
-// virtual time it may go, and the cluster runs what is runnable and due until
+// The machine's motion. A host owns the pace: it tells the machine up to which
+// virtual time it may go, and the machine, with its clusters, runs what is runnable and due until
 // then, in one order that depends on nothing but the seed and the commands.
 
 package sim
@@ -19,77 +19,77 @@ const maxAhead = 300 * time.Millisecond
 var errNoEditor = errors.New("no editor here: this host cannot open one")
 
 // Now is the cluster's virtual time.
-func (c *Cluster) Now() time.Time { return c.clock.Now() }
+func (m *Machine) Now() time.Time { return m.clock.Now() }
 
 // Turn runs runnable processes, and timers due at or before limit, at most
 // steps of them in all. It reports whether something is still runnable or due:
 // the host should then call it again, after letting its own events in. When it
 // returns false the clock stands at limit (or a little past it, see Spend).
-func (c *Cluster) Turn(limit time.Time, steps int) (more bool) {
+func (m *Machine) Turn(limit time.Time, steps int) (more bool) {
 	for range steps {
-		if c.kernel.Step() {
+		if m.kernel.Step() {
 			continue
 		}
-		if !c.clock.Step(c.reach(limit)) {
-			c.clock.SetNow(limit)
+		if !m.clock.Step(m.reach(limit)) {
+			m.clock.SetNow(limit)
 			return false
 		}
 	}
 	return true
 }
 
-func (c *Cluster) reach(limit time.Time) time.Time {
-	if !c.spend.After(limit) {
+func (m *Machine) reach(limit time.Time) time.Time {
+	if !m.spend.After(limit) {
 		return limit
 	}
-	if most := limit.Add(maxAhead); c.spend.After(most) {
+	if most := limit.Add(maxAhead); m.spend.After(most) {
 		return most
 	}
-	return c.spend
+	return m.spend
 }
 
 // NextDue is when the next timer is due; false when the cluster is idle. A
 // host that paces by the wall sleeps until then.
-func (c *Cluster) NextDue() (time.Time, bool) { return c.clock.Next() }
+func (m *Machine) NextDue() (time.Time, bool) { return m.clock.Next() }
 
 // Timers are the names of what the cluster waits for, in order; empty when it
 // is idle.
-func (c *Cluster) Timers() []string { return c.clock.Names() }
+func (m *Machine) Timers() []string { return m.clock.Names() }
 
 // Runnable reports whether a user program could run now.
-func (c *Cluster) Runnable() bool { return c.kernel.Runnable() }
+func (m *Machine) Runnable() bool { return m.kernel.Runnable() }
 
 // Jump runs the cluster without regard to the wall until done returns true:
 // what is runnable first, then the next timer, however far away it is, but
 // none after limit (the zero time is no limit). It returns false when limit is
 // reached, or when nothing is left that could ever happen.
-func (c *Cluster) Jump(limit time.Time, done func() bool) bool {
+func (m *Machine) Jump(limit time.Time, done func() bool) bool {
 	for !done() {
-		if c.kernel.Step() {
+		if m.kernel.Step() {
 			continue
 		}
-		next, ok := c.clock.Next()
+		next, ok := m.clock.Next()
 		if !ok || !limit.IsZero() && next.After(limit) {
 			if !limit.IsZero() {
-				c.clock.SetNow(limit)
+				m.clock.SetNow(limit)
 			}
 			return false
 		}
-		c.clock.Step(next)
+		m.clock.Step(next)
 	}
 	return true
 }
 
 // JumpTo lets everything happen that is due until t, and moves the clock there.
-func (c *Cluster) JumpTo(t time.Time) {
-	c.Jump(t, func() bool { return false })
+func (m *Machine) JumpTo(t time.Time) {
+	m.Jump(t, func() bool { return false })
 }
 
 // Spawn starts a user program of the host's own: something that blocks on the
 // simulation, such as a connection to a container.
-func (c *Cluster) Spawn(name string, fn func(p *kernel.Proc) int) *kernel.Proc {
-	return c.kernel.Spawn(nil, name, fn)
+func (m *Machine) Spawn(name string, fn func(p *kernel.Proc) int) *kernel.Proc {
+	return m.kernel.Spawn(nil, name, fn)
 }
 
 // NewPipe is a pipe between a host's connection and a program of the simulation.
-func (c *Cluster) NewPipe() *kernel.Pipe { return c.kernel.NewPipe(0) }
+func (m *Machine) NewPipe() *kernel.Pipe { return m.kernel.NewPipe(0) }

@@ -11,7 +11,7 @@ import (
 )
 
 // do runs a line in a terminal and returns what it printed.
-func do(t testing.TB, c *Cluster, terminal, line string) string {
+func do(t testing.TB, c *Machine, terminal, line string) string {
 	t.Helper()
 	var out strings.Builder
 	run := c.Terminal(terminal).Start(line, RunOptions{OnOutput: func(_ int, b []byte) { out.Write(b) }})
@@ -22,7 +22,7 @@ func do(t testing.TB, c *Cluster, terminal, line string) string {
 }
 
 // reload closes the cluster without a flush, as a crash does, and opens it again.
-func reload(t testing.TB, c *Cluster, b store.Backend) *Cluster {
+func reload(t testing.TB, c *Machine, b store.Backend) *Machine {
 	t.Helper()
 	c.kernel.Shutdown()
 	d, err := New(Options{Backend: b})
@@ -36,7 +36,7 @@ func reload(t testing.TB, c *Cluster, b store.Backend) *Cluster {
 	return d
 }
 
-func newKept(t testing.TB, b store.Backend) *Cluster {
+func newKept(t testing.TB, b store.Backend) *Machine {
 	t.Helper()
 	c, err := New(Options{Seed: 1, Backend: b, Files: map[string][]byte{"rs.yaml": []byte(rsYAML)}, ImagesPresent: true})
 	if err != nil {
@@ -89,7 +89,7 @@ func TestReloadInTheMiddleOfAScaleUp(t *testing.T) {
 	if got := do(t, c, "1", "pwd; f; ls ~"); got != Home+"/work\nhello from f\nrs.yaml\nwork\n" {
 		t.Errorf("the terminal came back as %q", got)
 	}
-	if c.proxy == nil || c.Flush() != nil {
+	if c.Current() == nil || c.Flush() != nil {
 		t.Error("flush after the reload")
 	}
 }

@@ -20,7 +20,7 @@ const Home = "/home/reader"
 // Terminal is one of the reader's terminals.
 type Terminal struct {
 	ID      string
-	cluster *Cluster
+	machine *Machine
 	shell   *shell.Shell
 	ctx     *program.Context
 	run     *Run // the command in the foreground, nil when idle
@@ -28,7 +28,7 @@ type Terminal struct {
 
 // RunOptions say how a script is run and who is told of what it does. The
 // callbacks are made on the host's goroutine or while a process holds the
-// baton; they must not call back into the cluster, except to Ack.
+// baton; they must not call back into the machine, except to Ack.
 type RunOptions struct {
 	Columns, Rows int    // the terminal's size; 0 is 80 × 24
 	Interactive   bool   // a person types: programs see a terminal
@@ -62,20 +62,20 @@ type Run struct {
 }
 
 // Terminal returns the terminal of that name, made on first use.
-func (c *Cluster) Terminal(id string) *Terminal {
-	if t := c.terminals[id]; t != nil {
+func (m *Machine) Terminal(id string) *Terminal {
+	if t := m.terminals[id]; t != nil {
 		return t
 	}
-	t := &Terminal{ID: id, cluster: c}
-	c.terminals[id] = t
+	t := &Terminal{ID: id, machine: m}
+	m.terminals[id] = t
 	return t
 }
 
 // Terminals are the names of the terminals that have been used, sorted.
-func (c *Cluster) Terminals() []string {
-	out := sortedKeys(c.terminals)
-	for id := range c.saved {
-		if c.terminals[id] == nil {
+func (m *Machine) Terminals() []string {
+	out := sortedKeys(m.terminals)
+	for id := range m.saved {
+		if m.terminals[id] == nil {
 			out = append(out, id)
 		}
 	}
@@ -88,10 +88,10 @@ type savedTerminal struct {
 	Shell shell.Saved `json:"shell"`
 }
 
-func (c *Cluster) terminalRecord(id string) (store.Record, error) {
-	t := c.terminals[id]
+func (m *Machine) terminalRecord(id string) (store.Record, error) {
+	t := m.terminals[id]
 	if t == nil || t.shell == nil {
-		return store.Record{Key: terminalPrefix + id, Value: c.saved[id]}, nil
+		return store.Record{Key: terminalPrefix + id, Value: m.saved[id]}, nil
 	}
 	return jsonRecord(terminalPrefix+id, savedTerminal{Shell: t.shell.Save()})
 }
@@ -111,17 +111,17 @@ func (t *Terminal) Dir() string {
 // script started while another is under way runs beside it, in the same shell's
 // directory and variables as they are then (a copy).
 func (t *Terminal) Start(script string, opts RunOptions) *Run {
-	c := t.cluster
+	m := t.machine
 	if opts.Columns == 0 {
 		opts.Columns, opts.Rows = 80, 24
 	}
-	r := &Run{terminal: t, opts: opts, stdin: c.kernel.NewPipe(0)}
+	r := &Run{terminal: t, opts: opts, stdin: m.kernel.NewPipe(0)}
 	if !opts.Interactive {
 		r.stdin.CloseWrite()
 	}
 	beside := opts.Beside || t.Busy()
-	r.proc = c.kernel.Spawn(nil, "terminal "+t.ID, func(p *kernel.Proc) int {
-		ctx := c.readerContext(p)
+	r.proc = m.kernel.Spawn(nil, "terminal "+t.ID, func(p *kernel.Proc) int {
+		ctx := m.readerContext(p)
 		ctx.Stdin = r.stdin
 		ctx.Stdout = &runWriter{r, 1}
 		ctx.Stderr = &runWriter{r, 2}
@@ -131,12 +131,12 @@ func (t *Terminal) Start(script string, opts RunOptions) *Run {
 		sh := t.shell
 		switch {
 		case sh == nil && beside:
-			sh = shell.New(ctx, shell.Options{Random: c.shellRandom})
+			sh = shell.New(ctx, shell.Options{Random: m.shellRandom})
 			sh.Dir = t.Dir()
 		case sh == nil:
-			sh = shell.New(ctx, shell.Options{Random: c.shellRandom})
-			if data, ok := c.saved[t.ID]; ok {
-				delete(c.saved, t.ID)
+			sh = shell.New(ctx, shell.Options{Random: m.shellRandom})
+			if data, ok := m.saved[t.ID]; ok {
+				delete(m.saved, t.ID)
 				var saved savedTerminal
 				if json.Unmarshal(data, &saved) == nil {
 					sh.Restore(saved.Shell)
@@ -161,7 +161,7 @@ func (t *Terminal) Start(script string, opts RunOptions) *Run {
 	r.proc.AtExit(func() {
 		r.code, _ = r.proc.Done()
 		r.done = true
-		c.terminalDirty(t.ID)
+		m.terminalDirty(t.ID)
 		if opts.OnExit != nil {
 			opts.OnExit(r.code)
 		}
@@ -207,7 +207,7 @@ func (w *runWriter) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	for r.opts.Window > 0 && r.unacked >= r.opts.Window {
-		p := r.terminal.cluster.kernel.Current()
+		p := r.terminal.machine.kernel.Current()
 		if p == nil {
 			break
 		}

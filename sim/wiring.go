@@ -4,16 +4,14 @@ package sim
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
-	"time"
 
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/apiserver/admission"
 	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/container"
-	"github.com/kubonsai/kubonsai/sim/container/image"
 	"github.com/kubonsai/kubonsai/sim/controller/crd"
 	"github.com/kubonsai/kubonsai/sim/controller/cronjob"
 	"github.com/kubonsai/kubonsai/sim/controller/daemonset"
@@ -32,12 +30,11 @@ import (
 	"github.com/kubonsai/kubonsai/sim/controller/resourcequota"
 	"github.com/kubonsai/kubonsai/sim/controller/serviceaccount"
 	"github.com/kubonsai/kubonsai/sim/controller/statefulset"
-	"github.com/kubonsai/kubonsai/sim/kubectl"
 	"github.com/kubonsai/kubonsai/sim/kubelet"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/network/proxy"
 	"github.com/kubonsai/kubonsai/sim/program"
-	"github.com/kubonsai/kubonsai/sim/rest"
+	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/scheduler"
 	"github.com/kubonsai/kubonsai/sim/shell"
 	"github.com/kubonsai/kubonsai/sim/shell/texttool"
@@ -53,18 +50,14 @@ type parts struct {
 	proxy     *proxy.Proxy
 	runtime   *container.Runtime
 	kubelet   *kubelet.Kubelet
-	readerNet *network.Namespace
-	machine   program.System
-	programs  map[string]program.Program
+	readerNet *network.Namespace // the reader's machine as a host on this network
 }
-
-// readerAddr is the reader's machine on the nodes' network.
-var readerAddr = netip.MustParseAddr("172.18.0.1")
 
 // wire makes all parts. Nothing runs before the host's first turn.
 func (c *Cluster) wire(state *kept) error {
 	c.server = apiserver.New(apiserver.Options{
 		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: admission.Default(), Authorizer: rbac.New(c.store),
+		Address: netip.AddrPortFrom(c.spec.FirstNode, c.apiPort()).String(),
 		OnPanic: func(r any, stack []byte) { c.opts.Log(fmt.Sprintf("the API server panicked: %v\n%s", r, stack)) },
 	})
 	if state != nil {
@@ -76,16 +69,8 @@ func (c *Cluster) wire(state *kept) error {
 
 	c.network = network.New()
 	c.proxy = proxy.New(c.clock, c.seed, c.network, c.factory)
-	c.readerNet = c.network.NewNamespace("reader", readerAddr)
-	c.readerNet.NodePorts = true
+	c.joinMachine()
 
-	images := image.Default()
-	for i, doc := range c.opts.Images {
-		if err := images.Add(doc); err != nil {
-			return fmt.Errorf("image catalogue %d: %w", i+1, err)
-		}
-	}
-	c.programs = c.readerPrograms()
 	containerPrograms := tool.All()
 	containerPrograms["awk"] = texttool.All()["awk"] // jq is the reader's alone
 	for name, p := range shell.Programs(shell.Ash) {
@@ -93,35 +78,37 @@ func (c *Cluster) wire(state *kept) error {
 	}
 	containerPrograms["bash"] = shell.Program(shell.Bash, "bash")
 	c.runtime = container.New(container.Options{
-		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: images,
+		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: c.machine.images,
 		Programs: func(name string) program.Program { return containerPrograms[name] },
 	})
 	c.kubelet = kubelet.New(kubelet.Options{
 		Clock: c.clock, Kernel: c.kernel, Client: client.New(c.server, "kubelet"), Factory: c.factory,
-		Runtime: c.runtime, Network: c.network, Seed: c.seed, ImagesPresent: c.opts.ImagesPresent, Token: c.podToken,
+		Runtime: c.runtime, Network: c.network, Seed: c.seed, ImagesPresent: c.spec.ImagesPresent, Token: c.podToken, FirstNode: c.spec.FirstNode,
 	})
 	c.server.SetNodeProxy(nodeProxy{c.kubelet})
 	c.server.SetView("nodes", c.kubelet.NodeView)
 	c.server.SetView("leases.coordination.k8s.io", c.kubelet.LeaseView)
-	c.proxy.IsNode, c.proxy.NodeOf = c.kubelet.IsNode, c.kubelet.NodeOf
+	c.proxy.Nodes = c.kubelet
 
 	if state == nil {
-		if err := c.server.Bootstrap("172.18.0.2"); err != nil {
+		if err := c.server.Bootstrap(c.spec.FirstNode.String()); err != nil {
 			return err
 		}
 	}
-	for _, n := range kubelet.DefaultNodes("kind", c.opts.Nodes) {
-		if err := c.kubelet.AddNode(n); err != nil {
+	for _, n := range c.spec.Nodes {
+		if n.Removed {
+			c.kubelet.SkipNode()
+		} else if err := c.kubelet.AddNode(c.nodeConfig(n)); err != nil {
 			return err
 		}
 	}
 	if err := c.listenAPI(); err != nil {
 		return err
 	}
-	c.savers = append(c.savers, c.kubelet)
+	c.savers = []Saver{c.kubelet}
 	if state != nil {
 		if err := c.kubelet.Load(state.savers); err != nil {
-			c.notices = append(c.notices, err.Error())
+			c.machine.notices = append(c.machine.notices, err.Error())
 		}
 	}
 
@@ -146,7 +133,7 @@ func (c *Cluster) wire(state *kept) error {
 	endpointslice.New(manager, c.factory)
 	nodelifecycle.New(manager, c.factory, c.kubelet)
 	var metrics horizontalpodautoscaler.Metrics
-	if c.opts.MetricsServer {
+	if c.spec.MetricsServer {
 		metrics = podMetrics{c.kubelet}
 	}
 	horizontalpodautoscaler.New(manager, c.factory, metrics, discover)
@@ -155,34 +142,23 @@ func (c *Cluster) wire(state *kept) error {
 	return nil
 }
 
-// readerPrograms are what can be started by name in the reader's terminals.
-func (c *Cluster) readerPrograms() map[string]program.Program {
-	m := tool.All()
-	maps.Copy(m, texttool.All())
-	for name, p := range shell.Programs(shell.Bash) {
-		m[name] = p
+// nodeConfig is a node as its kubelet is told of it.
+func (c *Cluster) nodeConfig(n provision.Node) kubelet.NodeConfig {
+	cfg := kubelet.NodeConfig{Name: n.Name, ControlPlane: n.ControlPlane, CPU: n.CPU, Memory: n.Memory, Labels: n.Labels,
+		Version: n.Version, NoNetwork: !c.spec.Connected}
+	if n.Tainted {
+		cfg.Taints = []corev1.Taint{{Key: "node-role.kubernetes.io/control-plane", Effect: corev1.TaintEffectNoSchedule}}
 	}
-	m["kubectl"] = kubectl.New(kubectl.Options{
-		Connect: func(server string) (rest.Handler, error) {
-			if server != ServerURL {
-				return nil, &network.Error{Kind: network.Refused, Host: server}
-			}
-			return c.server, nil
-		},
-		Startup: 90 * time.Millisecond, RoundTrip: 20 * time.Millisecond,
-		Encode: apiserver.Encode, EncodeEvent: apiserver.EncodeWatchEvent,
-		FetchURL: func(url string) ([]byte, error) {
-			if data, ok := c.fetchURL(url); ok {
-				return data, nil
-			}
-			return nil, fmt.Errorf("unable to read URL %q, server reported 404 Not Found, status code=404", url)
-		},
-	})
-	m["k"] = m["kubectl"]
-	return m
+	return cfg
 }
 
-func (c *Cluster) lookupProgram(name string) program.Program { return c.programs[name] }
+// podNet is a running pod's network; nil when there is no such pod.
+func (c *Cluster) podNet(namespace, pod string) *network.Namespace {
+	if cur := c.kubelet.Container(namespace, pod, ""); cur != nil {
+		return cur.Sandbox().Net()
+	}
+	return nil
+}
 
 // podMetrics is the metrics server's view of the kubelets.
 type podMetrics struct{ k *kubelet.Kubelet }

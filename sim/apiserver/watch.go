@@ -98,6 +98,10 @@ func (w *watch) Next() (rest.Event, bool) {
 		return w.bookmark(true), true
 	}
 	for {
+		if w.log.Stopped() { // the store has been closed
+			w.end()
+			return rest.Event{}, false
+		}
 		c, ok, err := w.log.Next()
 		if err != nil {
 			w.end()

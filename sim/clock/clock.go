@@ -1,6 +1,6 @@
 // Package clock is the simulation's only source of time: a virtual now and an
 // ordered queue of timers. It never looks at the wall clock; the host decides
-// when and how far it moves (see sim.Cluster). Timers fire in order of their
+// when and how far it moves (see sim.Machine). Timers fire in order of their
 // due time, then in the order in which they were set, on the goroutine that
 // advances the clock.
 package clock
@@ -14,6 +14,12 @@ import (
 // Clock holds the virtual now and the timers that wait for it. It is not safe
 // for concurrent use: the simulation runs on one baton (see package kernel).
 type Clock struct {
+	*queue
+	closed bool
+}
+
+// queue is what a clock and its scopes share.
+type queue struct {
 	now    time.Time
 	seq    uint64
 	timers timerHeap
@@ -30,7 +36,29 @@ type Timer struct {
 }
 
 // New returns a clock that stands at start (kept in UTC).
-func New(start time.Time) *Clock { return &Clock{now: start.UTC()} }
+func New(start time.Time) *Clock { return &Clock{queue: &queue{now: start.UTC()}} }
+
+// Scope returns a clock with the same time and the same order of timers, whose
+// own timers can be dropped all at once by Close: the clock of a part that can
+// be taken away.
+func (c *Clock) Scope() *Clock { return &Clock{queue: c.queue} }
+
+// Close drops the timers that were set on this clock (not those of other
+// scopes). Timers that are set on it later never fire.
+func (c *Clock) Close() {
+	c.closed = true
+	kept := make(timerHeap, 0, len(c.timers))
+	for _, t := range c.timers {
+		if t.clock == c {
+			t.index = -1
+			continue
+		}
+		t.index = len(kept)
+		kept = append(kept, t)
+	}
+	c.timers = kept
+	heap.Init(&c.timers)
+}
 
 // Now is the current virtual time, in UTC.
 func (c *Clock) Now() time.Time { return c.now }
@@ -45,8 +73,10 @@ func (c *Clock) At(due time.Time, name string, fn func()) *Timer {
 	if due.Before(c.now) {
 		due = c.now
 	}
-	t := &Timer{due: due, seq: c.seq, name: name, fn: fn, clock: c}
-	heap.Push(&c.timers, t)
+	t := &Timer{due: due, seq: c.seq, name: name, fn: fn, clock: c, index: -1}
+	if !c.closed {
+		heap.Push(&c.timers, t)
+	}
 	return t
 }
 

@@ -109,7 +109,7 @@ func (r *Runtime) newSandbox(cfg SandboxConfig, id string) *Sandbox {
 	s := &Sandbox{SandboxConfig: cfg, ID: id, rt: r, ns: cfg.Net}
 	if s.ns == nil {
 		s.ns = r.Network.NewNamespace(cfg.Namespace+"/"+cfg.Name, cfg.Addr)
-		s.ns.DNS = cfg.DNS
+		s.ns.Pod, s.ns.DNS = s.ns.Name, cfg.DNS
 		s.ns.Hosts[cfg.Hostname] = cfg.Addr
 		if cfg.FQDN != "" {
 			s.ns.Hosts[cfg.FQDN] = cfg.Addr

@@ -53,7 +53,7 @@ func (h *Host) serveCommand(w http.ResponseWriter, r *http.Request, s rest.Strea
 		c, err = openSPDY(w, r)
 	}
 	if err != nil {
-		h.Do(func(*sim.Cluster) { s.Close() })
+		h.Do(func(*sim.Machine) { s.Close() })
 		return // the client has been told
 	}
 	defer c.close()

@@ -18,7 +18,7 @@ const turnSteps = 2000
 // goroutine.
 type Host struct {
 	mu      sync.Mutex
-	cluster *sim.Cluster
+	cluster *sim.Machine
 	speed   float64
 	base    time.Time // virtual time at anchor
 	anchor  time.Time // wall time
@@ -41,7 +41,7 @@ func (h *Host) SyncWith(s Syncer) { h.sync = s.Sync }
 // the wall's. At speed 1 a cluster that was put away catches up with the wall,
 // whose clock clients compare with. onError is told when the state could not be
 // kept.
-func NewHost(c *sim.Cluster, speed float64, onError func(error)) *Host {
+func NewHost(c *sim.Machine, speed float64, onError func(error)) *Host {
 	h := &Host{cluster: c, speed: speed, base: c.Now(), anchor: time.Now(),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), onError: onError}
 	if speed == 1 && h.anchor.After(h.base) {
@@ -93,7 +93,7 @@ func (h *Host) loop() {
 
 // Do calls fn while nothing else touches the cluster, with its clock at the
 // present, and makes what it did durable before it returns.
-func (h *Host) Do(fn func(c *sim.Cluster)) {
+func (h *Host) Do(fn func(c *sim.Machine)) {
 	h.locked(fn)
 	if h.sync != nil {
 		if err := h.sync(); err != nil {
@@ -102,7 +102,7 @@ func (h *Host) Do(fn func(c *sim.Cluster)) {
 	}
 }
 
-func (h *Host) locked(fn func(c *sim.Cluster)) {
+func (h *Host) locked(fn func(c *sim.Machine)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cluster.Turn(h.target(), turnSteps)

@@ -53,7 +53,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var resp *rest.Response
-	h.Do(func(c *sim.Cluster) { resp = h.answer(c, r, req) })
+	h.Do(func(c *sim.Machine) { resp = h.answer(c, r, req) })
 	for _, text := range resp.Warnings {
 		w.Header().Add("Warning", `299 - "`+escape(text)+`"`)
 	}
@@ -128,7 +128,7 @@ func escape(s string) string {
 // watch ends.
 func (h *Host) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Response) {
 	notice := make(chan struct{}, 1)
-	h.Do(func(*sim.Cluster) {
+	h.Do(func(*sim.Machine) {
 		resp.Watch.Notify(func() {
 			select {
 			case notice <- struct{}{}:
@@ -136,7 +136,7 @@ func (h *Host) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Res
 			}
 		})
 	})
-	defer h.Do(func(*sim.Cluster) { resp.Watch.Stop() })
+	defer h.Do(func(*sim.Machine) { resp.Watch.Stop() })
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	flush(w)
@@ -144,7 +144,7 @@ func (h *Host) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Res
 		var out []byte
 		var done bool
 		var err error
-		h.Do(func(*sim.Cluster) {
+		h.Do(func(*sim.Machine) {
 			for len(out) < 1<<20 {
 				e, ok := resp.Watch.Next()
 				if !ok {
@@ -206,14 +206,14 @@ func (f flushing) Write(b []byte) (int, error) {
 // upgrade hands the connection over to a stream.
 func (h *Host) upgrade(w http.ResponseWriter, r *http.Request, req *rest.Request, s rest.Stream) {
 	if !httpstream.IsUpgradeRequest(r) {
-		h.Do(func(*sim.Cluster) { s.Close() })
+		h.Do(func(*sim.Machine) { s.Close() })
 		h.write(w, r, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest("Upgrade request required").Object()})
 		return
 	}
 	if strings.HasSuffix(req.Path, "/portforward") {
-		h.Do(func(*sim.Cluster) { s.Close() })
+		h.Do(func(*sim.Machine) { s.Close() })
 		h.servePortForward(w, r, func(port string) (s rest.Stream, err error) {
-			h.Do(func(c *sim.Cluster) {
+			h.Do(func(c *sim.Machine) {
 				resp := h.answer(c, r, forwardRequest(req, port))
 				if status, ok := resp.Object.(*metav1.Status); ok {
 					err = apierrors.FromStatus(status)

@@ -33,7 +33,7 @@ func (h *Host) run(s rest.Stream, e ends) error {
 	ended := make(chan struct{})
 	var pumps []func()
 	var p *kernel.Proc
-	h.Do(func(c *sim.Cluster) {
+	h.Do(func(c *sim.Machine) {
 		o := rest.StreamOptions{TTY: e.tty, Raw: e.tty}
 		var outs []*kernel.Pipe
 		out := func(w io.Writer) io.Writer {
@@ -88,12 +88,12 @@ func (h *Host) run(s rest.Stream, e ends) error {
 	for {
 		select {
 		case <-drained:
-			h.Do(func(*sim.Cluster) { s.Close() })
+			h.Do(func(*sim.Machine) { s.Close() })
 			return err
 		case z := <-e.sizes:
-			h.Do(func(*sim.Cluster) { s.Resize(int(z.Width), int(z.Height)) })
+			h.Do(func(*sim.Machine) { s.Resize(int(z.Width), int(z.Height)) })
 		case <-e.gone:
-			h.Do(func(*sim.Cluster) {
+			h.Do(func(*sim.Machine) {
 				s.Close()
 				p.Signal(kernel.SIGKILL)
 			})
@@ -117,10 +117,10 @@ func (h *Host) drain(pipe *kernel.Pipe, more <-chan struct{}, w io.Writer) {
 	for {
 		var data []byte
 		var closed bool
-		h.Do(func(*sim.Cluster) { data, closed = pipe.Take() })
+		h.Do(func(*sim.Machine) { data, closed = pipe.Take() })
 		if len(data) > 0 {
 			if _, err := w.Write(data); err != nil {
-				h.Do(func(*sim.Cluster) { pipe.CloseRead() })
+				h.Do(func(*sim.Machine) { pipe.CloseRead() })
 				return
 			}
 			continue
@@ -142,7 +142,7 @@ func (h *Host) fill(pipe *kernel.Pipe, room <-chan struct{}, r io.Reader, ended 
 	for {
 		n, err := r.Read(buf)
 		full := false
-		h.Do(func(*sim.Cluster) {
+		h.Do(func(*sim.Machine) {
 			if n > 0 {
 				_, werr := pipe.Write(bytes.Clone(buf[:n]))
 				if werr != nil && err == nil {
@@ -157,7 +157,7 @@ func (h *Host) fill(pipe *kernel.Pipe, room <-chan struct{}, r io.Reader, ended 
 		for full && err == nil {
 			select {
 			case <-room:
-				h.Do(func(*sim.Cluster) { full = pipe.Len() >= kernel.PipeSize })
+				h.Do(func(*sim.Machine) { full = pipe.Len() >= kernel.PipeSize })
 			case <-ended:
 				return
 			case <-h.stop:

@@ -73,6 +73,10 @@ func (c *Client) Do(r *rest.Request) (*rest.Response, error) {
 	if r.Query == nil {
 		r.Query = url.Values{}
 	}
+	var err error
+	if c.handler, err = c.s.Options.Connect(t.server); err != nil { // it may have gone meanwhile
+		return nil, &connectError{t.server, err}
+	}
 	resp := c.handler.Serve(r)
 	if r.Method != "GET" && !c.s.spend(c.s.Options.RoundTrip) {
 		return nil, kernel.ErrInterrupted

@@ -9,6 +9,7 @@
 package kubelet
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -46,22 +47,10 @@ type NodeConfig struct {
 	Pods         string // "" is 110
 	Labels       map[string]string
 	Taints       []corev1.Taint
-}
-
-// DefaultNodes names n nodes as kind does: a control plane, then workers.
-func DefaultNodes(cluster string, n int) []NodeConfig {
-	if cluster == "" {
-		cluster = "kind"
-	}
-	out := []NodeConfig{{Name: cluster + "-control-plane", ControlPlane: true}}
-	for i := 1; i < n; i++ {
-		name := cluster + "-worker"
-		if i > 1 {
-			name += fmt.Sprint(i)
-		}
-		out = append(out, NodeConfig{Name: name})
-	}
-	return out
+	Version      string // the kubelet's; "" is KubeletVersion
+	// NoNetwork is a node that begins without the pods' network: it is NotReady
+	// until NetworkReady.
+	NoNetwork bool
 }
 
 // Options are what the kubelets need.
@@ -82,6 +71,10 @@ type Options struct {
 	DNS string
 	// Domain is the cluster's DNS domain; "" is cluster.local.
 	Domain string
+	// FirstNode is the first node's address, the others' follow; the zero Addr
+	// is 172.18.0.2. The network's address that ends in .1 is the nodes' gateway
+	// and name server.
+	FirstNode netip.Addr
 }
 
 // Kubelet is the kubelets of all nodes.
@@ -133,6 +126,9 @@ func New(o Options) *Kubelet {
 	if o.Domain == "" {
 		o.Domain = "cluster.local"
 	}
+	if !o.FirstNode.IsValid() {
+		o.FirstNode = netip.AddrFrom4([4]byte{172, 18, 0, 2})
+	}
 	k := &Kubelet{Options: o, rand: o.Seed.Stream("kubelet"), nodes: map[string]*node{}, byUID: map[metav1.UID]*pod{}, byKey: map[string]*pod{},
 		volumes: map[string]*vfs.FS{}, dirty: map[string]bool{}, restored: map[string]*savedPod{}, savedGen: map[string]uint64{},
 		pods: client.InformerFor[*corev1.Pod](o.Factory), nodesInf: client.InformerFor[*corev1.Node](o.Factory),
@@ -168,11 +164,10 @@ func (k *Kubelet) AddNode(cfg NodeConfig) error {
 		return fmt.Errorf("node %q exists already", cfg.Name)
 	}
 	i := len(k.order)
-	n := &node{NodeConfig: cfg, index: i, addr: nodeAddr(i), images: map[string]*image.Image{}, pulling: map[string]int{}, nextIP: 2,
+	n := &node{NodeConfig: cfg, index: i, addr: k.nodeAddr(i), images: map[string]*image.Image{}, pulling: map[string]int{}, nextIP: 2,
 		rec:   client.NewRecorder(k.Client, k.Clock, "kubelet", cfg.Name),
 		phase: time.Duration(k.rand.IntN(1000)) * time.Millisecond, fs: vfs.New(k.Clock.Now)}
-	n.ns = k.Network.NewNamespace("node/"+cfg.Name, n.addr)
-	n.ns.DNS = network.DNSConfig{Nameservers: []string{"172.18.0.1"}}
+	k.joinNetwork(n)
 	k.nodes[cfg.Name], k.order = n, append(k.order, cfg.Name)
 	if _, ok := k.nodesInf.Get("", cfg.Name); ok {
 		return nil
@@ -193,9 +188,31 @@ func (k *Kubelet) AddNode(cfg NodeConfig) error {
 	return err
 }
 
-func nodeAddr(i int) netip.Addr {
-	n := i + 2
-	return netip.AddrFrom4([4]byte{172, 18, byte(n >> 8), byte(n)})
+// joinNetwork gives the node a network namespace.
+func (k *Kubelet) joinNetwork(n *node) {
+	n.ns = k.Network.NewNamespace("node/"+n.Name, n.addr)
+	gateway := k.FirstNode.As4()
+	gateway[3] = 1
+	n.ns.DNS = network.DNSConfig{Nameservers: []string{netip.AddrFrom4(gateway).String()}}
+}
+
+func (k *Kubelet) nodeAddr(i int) netip.Addr {
+	b := k.FirstNode.As4()
+	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])+uint32(i))
+	return netip.AddrFrom4(b)
+}
+
+// nodeIndex is which node has the address, -1 when none has.
+func (k *Kubelet) nodeIndex(a netip.Addr) int {
+	if !a.Is4() {
+		return -1
+	}
+	b, first := a.As4(), k.FirstNode.As4()
+	i := int64(binary.BigEndian.Uint32(b[:])) - int64(binary.BigEndian.Uint32(first[:]))
+	if i < 0 || i >= int64(len(k.order)) || k.order[i] == "" {
+		return -1
+	}
+	return int(i)
 }
 
 // podNet is the second byte of a node's pod addresses: 10.244 to 10.255, and
@@ -242,12 +259,22 @@ func (k *Kubelet) nodeObject(n *node) *corev1.Node {
 	o.Annotations = map[string]string{"node.alpha.kubernetes.io/ttl": "0", "volumes.kubernetes.io/controller-managed-attach-detach": "true"}
 	o.Spec.PodCIDR = PodCIDR(n.index)
 	o.Spec.PodCIDRs = []string{o.Spec.PodCIDR}
-	o.Spec.Taints = n.Taints
+	o.Spec.Taints = slices.Clone(n.Taints)
+	conditions := NodeConditions(now)
+	if n.NoNetwork {
+		ready := &conditions[len(conditions)-1]
+		ready.Status, ready.Reason, ready.Message = "False", notReadyReason, noNetwork
+		o.Spec.Taints = append(o.Spec.Taints, corev1.Taint{Key: corev1.TaintNodeNotReady, Effect: corev1.TaintEffectNoSchedule})
+	}
+	version := n.Version
+	if version == "" {
+		version = KubeletVersion
+	}
 	o.Status = corev1.NodeStatus{Capacity: caps, Allocatable: maps.Clone(caps),
 		Addresses:  []corev1.NodeAddress{{Type: "InternalIP", Address: n.addr.String()}, {Type: "Hostname", Address: n.Name}},
-		Conditions: NodeConditions(now),
+		Conditions: conditions,
 		NodeInfo: corev1.NodeSystemInfo{MachineID: machine, SystemUUID: machine, BootID: ids.UID(), KernelVersion: "6.18.44", OSImage: "Debian GNU/Linux 12 (bookworm)",
-			ContainerRuntimeVersion: RuntimeVersion, KubeletVersion: KubeletVersion, OperatingSystem: "linux", Architecture: "amd64"},
+			ContainerRuntimeVersion: RuntimeVersion, KubeletVersion: version, OperatingSystem: "linux", Architecture: "amd64"},
 	}
 	o.Status.DaemonEndpoints.KubeletEndpoint.Port = 10250
 	return o
@@ -266,8 +293,75 @@ func NodeConditions(now metav1.Time) []corev1.NodeCondition {
 	}
 }
 
+// Why a node without a network plugin is not ready.
+const (
+	notReadyReason = "KubeletNotReady"
+	noNetwork      = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized"
+)
+
+// WaitsForNetwork reports whether a node is not ready for want of a network.
+func (k *Kubelet) WaitsForNetwork(name string) bool {
+	o, ok := k.nodesInf.Get("", name)
+	return ok && slices.ContainsFunc(o.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Reason == notReadyReason
+	})
+}
+
+// NetworkReady makes a node ready that was registered without a network.
+func (k *Kubelet) NetworkReady(name string) {
+	if k.WaitsForNetwork(name) {
+		k.postReady(name)
+	}
+}
+
+// postReady is the status update by which a node becomes Ready (again).
+func (k *Kubelet) postReady(name string) {
+	n, o := k.nodes[name], (*corev1.Node)(nil)
+	if n != nil && !n.stopped {
+		o, _ = k.nodesInf.Get("", name)
+	}
+	if o == nil {
+		return
+	}
+	c := *o
+	c.Status.Conditions = NodeConditions(metav1.NewTime(k.Clock.Now()))
+	was := map[corev1.NodeConditionType]corev1.NodeCondition{}
+	for _, old := range o.Status.Conditions {
+		was[old.Type] = old
+	}
+	for i := range c.Status.Conditions {
+		if old := was[c.Status.Conditions[i].Type]; old.Status == c.Status.Conditions[i].Status {
+			c.Status.Conditions[i].LastTransitionTime = old.LastTransitionTime
+		}
+	}
+	if _, err := client.UpdateStatus(k.Client, &c); err == nil && was[corev1.NodeReady].Status != corev1.ConditionTrue {
+		k.nodeEvent(n, "NodeReady", "Node "+name+" status is now: NodeReady")
+	}
+}
+
+// nodeEvent records an event about a node, whose uid is, for kubelets, its name.
+func (k *Kubelet) nodeEvent(n *node, reason, message string) {
+	n.rec.EventAt(corev1.ObjectReference{Kind: "Node", Name: n.Name, UID: metav1.UID(n.Name)}, "Normal", reason, message)
+}
+
+// SkipNode leaves out the address of a node that has been removed.
+func (k *Kubelet) SkipNode() { k.order = append(k.order, "") }
+
+// RemoveNode forgets a node; its API object is left to the caller.
+func (k *Kubelet) RemoveNode(name string) error {
+	if err := k.StopNode(name); err != nil {
+		return err
+	}
+	k.order[k.nodes[name].index] = ""
+	delete(k.nodes, name)
+	k.dirty[nodesDirty] = true
+	return nil
+}
+
 // Nodes are the names of the nodes, in order of registration.
-func (k *Kubelet) Nodes() []string { return slices.Clone(k.order) }
+func (k *Kubelet) Nodes() []string {
+	return slices.DeleteFunc(slices.Clone(k.order), func(name string) bool { return name == "" })
+}
 
 // NodeAddr is a node's address, and whether there is such a node.
 func (k *Kubelet) NodeAddr(name string) (netip.Addr, bool) {
@@ -287,36 +381,29 @@ func (k *Kubelet) NodeNet(name string) *network.Namespace {
 
 // IsNode reports whether an address is a node's.
 func (k *Kubelet) IsNode(a netip.Addr) bool {
-	if !a.Is4() {
-		return false
-	}
-	b := a.As4()
-	i := int(b[2])<<8 + int(b[3]) - 2
-	return i >= 0 && i < len(k.order) && k.nodes[k.order[i]].addr == a
+	return k.nodeIndex(a) >= 0
 }
 
 // NodeOf is the node that has the address, or whose pod has it.
 func (k *Kubelet) NodeOf(a netip.Addr) string {
+	if i := k.nodeIndex(a); i >= 0 {
+		return k.order[i]
+	}
 	if !a.Is4() {
 		return ""
 	}
 	b := a.As4()
 	index := -1
 	switch {
-	case b[0] == 172:
-		index = int(b[2])<<8 + int(b[3]) - 2
 	case b[0] == 10 && b[1] >= 244:
 		index = int(b[1]-244)<<8 + int(b[2])
 	case b[0] == 10 && b[1] >= 8 && b[1] < 96:
 		index = (int(b[1])-8+12)<<8 + int(b[2])
 	}
 	if index >= 0 && index < len(k.order) {
-		if n := k.nodes[k.order[index]]; n.addr == a || b[0] == 10 {
-			return n.Name
-		}
-		return ""
+		return k.order[index]
 	}
-	for _, name := range k.order {
+	for _, name := range k.Nodes() {
 		if n := k.nodes[name]; b[0] == 10 && b[1] == byte(128+n.index%64) {
 			return name
 		}
@@ -333,6 +420,34 @@ func (k *Kubelet) Stopped(name string) (since time.Time, stopped bool) {
 	return time.Time{}, true
 }
 
+// LoadImage puts an image that a registry has onto nodes, as if it had been
+// pulled.
+func (k *Kubelet) LoadImage(nodes []string, name string) {
+	ref, err := image.Parse(name)
+	if err != nil {
+		return
+	}
+	img, err := k.Runtime.Images.Resolve(name)
+	if err != nil {
+		return
+	}
+	for _, node := range nodes {
+		if n := k.nodes[node]; n != nil {
+			n.images[ref.String()] = img
+		}
+	}
+	k.dirty["images"] = true
+}
+
+// HasImage reports whether a node has the image.
+func (k *Kubelet) HasImage(node, name string) bool {
+	n, ref := k.nodes[node], image.Ref{}
+	if n != nil {
+		ref, _ = image.Parse(name)
+	}
+	return n != nil && n.images[ref.String()] != nil
+}
+
 // OnNode adds an observer of nodes that stop and start.
 func (k *Kubelet) OnNode(fn func(name string, stopped bool)) { k.onNode = append(k.onNode, fn) }
 
@@ -347,6 +462,7 @@ func (k *Kubelet) StopNode(name string) error {
 		return nil
 	}
 	n.stopped, n.since = true, k.Clock.Now()
+	k.dirty[nodesDirty] = true
 	for _, p := range k.onNodePods(name) {
 		p.timer.Stop()
 		p.retry.Stop()
@@ -362,6 +478,9 @@ func (k *Kubelet) StopNode(name string) error {
 	return nil
 }
 
+// startTime is how long a kubelet takes from its start to its first status.
+const startTime = 2 * time.Second
+
 // StartNode brings a stopped node back: its pods' containers are started anew.
 func (k *Kubelet) StartNode(name string) error {
 	n := k.nodes[name]
@@ -372,21 +491,22 @@ func (k *Kubelet) StartNode(name string) error {
 		return nil
 	}
 	n.stopped = false
-	n.ns = k.Network.NewNamespace("node/"+name, n.addr)
-	n.ns.DNS = network.DNSConfig{Nameservers: []string{"172.18.0.1"}}
-	n.rec.Eventf(&corev1.Node{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}, ObjectMeta: metav1.ObjectMeta{Name: name, UID: metav1.UID(name)}}, "Normal", "Starting", "Starting kubelet.")
+	k.dirty[nodesDirty] = true
+	k.joinNetwork(n)
+	k.nodeEvent(n, "Starting", "Starting kubelet.")
 	for _, fn := range k.onNode {
 		fn(name, false)
+	}
+	for _, o := range k.pods.List("", nil) {
+		if o.Spec.NodeName == name && k.byUID[o.UID] == nil {
+			k.podChanged(nil, o)
+		}
 	}
 	for _, p := range k.onNodePods(name) {
 		p.lostSandbox()
 		p.wake(time.Duration(k.rand.IntN(900)+100) * time.Millisecond)
 	}
-	for _, o := range k.pods.List("", nil) {
-		if o.Spec.NodeName == name {
-			k.podChanged(nil, o)
-		}
-	}
+	k.Clock.After(startTime, "kubelet starts", func() { k.postReady(name) })
 	return nil
 }
 

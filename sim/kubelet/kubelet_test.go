@@ -22,6 +22,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/network/proxy"
 	"github.com/kubonsai/kubonsai/sim/program"
+	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/rest"
 	"github.com/kubonsai/kubonsai/sim/seed"
 	"github.com/kubonsai/kubonsai/sim/shell"
@@ -100,15 +101,16 @@ func newCluster(t testing.TB, nodes int) *cluster {
 	c.k = kubelet.New(kubelet.Options{Clock: c.clk, Kernel: c.kern, Client: c.c, Factory: f, Runtime: c.rt, Network: c.net, Seed: src, ImagesPresent: true})
 	proxied.k = c.k
 	px := proxy.New(c.clk, src, c.net, f)
-	px.IsNode, px.NodeOf = c.k.IsNode, c.k.NodeOf
+	px.Nodes = c.k
+	// the cluster's DNS, without its service and pods
+	_, _ = c.net.NewNamespace("dns", netip.MustParseAddr("10.96.0.10")).Listen(53, false, func(*kernel.Proc, *network.Request) *network.Response { return nil })
 	for _, n := range []string{"default", "kube-system"} {
 		ns := &corev1.Namespace{}
 		ns.Name = n
 		_, _ = client.Create(c.c, ns)
 	}
-	for _, n := range kubelet.DefaultNodes("", nodes) {
-		n.Pods = "2000"
-		if err := c.k.AddNode(n); err != nil {
+	for i, n := range provision.KindNodes("kind", nodes) {
+		if err := c.k.AddNode(kubelet.NodeConfig{Name: n.Name, ControlPlane: i == 0, Pods: "2000"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -564,7 +566,7 @@ func TestSaveAndLoad(t *testing.T) {
 	c.kern = kernel.New(c.clk)
 	rt := container.New(container.Options{Clock: c.clk, Kernel: c.kern, Network: net, Seed: src, Programs: programs()})
 	c.k = kubelet.New(kubelet.Options{Clock: c.clk, Kernel: c.kern, Client: c.c, Factory: f, Runtime: rt, Network: net, Seed: src, ImagesPresent: true})
-	if err := c.k.AddNode(kubelet.DefaultNodes("", 1)[0]); err != nil {
+	if err := c.k.AddNode(kubelet.NodeConfig{Name: "kind-control-plane", ControlPlane: true}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.k.Load(records); err != nil {

@@ -58,7 +58,7 @@ func (k *Kubelet) at(o *corev1.Pod, name string) (*pod, *ctr, error) {
 }
 
 func (k *Kubelet) unreachable(node string) error {
-	addr := "172.18.0.2"
+	addr := k.FirstNode.String()
 	if n := k.nodes[node]; n != nil {
 		addr = n.addr.String()
 	}

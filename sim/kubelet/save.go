@@ -1,6 +1,7 @@
 // What the kubelets keep over a restart of the simulation, as records by key:
 // kubelet/pod/<uid> for a pod's containers, kubelet/images for what the nodes
-// have pulled, kubelet/pv/<name> for persistent volumes.
+// have pulled, kubelet/stopped for nodes that are off, kubelet/pv/<name> for
+// persistent volumes.
 
 package kubelet
 
@@ -24,8 +25,12 @@ const (
 	podPrefix  = "kubelet/pod/"
 	pvPrefix   = "kubelet/pv/"
 	imagesKey  = "kubelet/images"
+	stoppedKey = "kubelet/stopped"
 	saveFormat = 1
 )
+
+// nodesDirty stands, among the uids of pods that have changed, for the nodes.
+const nodesDirty = "nodes"
 
 type savedPod struct {
 	Format     int                        `json:"format"`
@@ -61,6 +66,10 @@ func (k *Kubelet) Dirty() []store.Record {
 			out = append(out, k.imagesRecord())
 			continue
 		}
+		if key == nodesDirty {
+			out = append(out, k.stoppedRecord())
+			continue
+		}
 		r := store.Record{Key: podPrefix + key}
 		if p := k.byUID[metav1.UID(key)]; p != nil {
 			r.Value = k.savePod(p)
@@ -86,7 +95,7 @@ func (k *Kubelet) Save() []store.Record {
 	for uid := range k.byUID {
 		k.dirty[string(uid)] = true
 	}
-	k.dirty["images"] = true
+	k.dirty["images"], k.dirty[nodesDirty] = true, true
 	k.savedGen = map[string]uint64{}
 	return k.Dirty()
 }
@@ -98,6 +107,18 @@ func (k *Kubelet) imagesRecord() store.Record {
 	}
 	b, _ := json.Marshal(nodes)
 	return store.Record{Key: imagesKey, Value: b}
+}
+
+// stoppedRecord says which nodes are off, and since when.
+func (k *Kubelet) stoppedRecord() store.Record {
+	since := map[string]time.Time{}
+	for _, n := range k.nodes {
+		if n.stopped {
+			since[n.Name] = n.since
+		}
+	}
+	b, _ := json.Marshal(since)
+	return store.Record{Key: stoppedKey, Value: b}
 }
 
 func (k *Kubelet) savePod(p *pod) []byte {
@@ -148,6 +169,17 @@ func (k *Kubelet) Load(records []store.Record) error {
 					if img, err := k.Runtime.Images.Resolve(i); err == nil && n != nil {
 						n.images[i] = img
 					}
+				}
+			}
+		case r.Key == stoppedKey:
+			since := map[string]time.Time{}
+			if json.Unmarshal(r.Value, &since) != nil {
+				bad = append(bad, r.Key)
+			}
+			for name, at := range since {
+				if n := k.nodes[name]; n != nil {
+					n.stopped, n.since = true, at
+					n.ns.Close()
 				}
 			}
 		case strings.HasPrefix(r.Key, pvPrefix):

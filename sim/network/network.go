@@ -72,7 +72,8 @@ type Response struct {
 }
 
 // Handler answers the requests of one listener. It runs on the caller's
-// process and may block it (a slow server).
+// process and may block it (a slow server). nil closes the connection without
+// an answer.
 type Handler func(p *kernel.Proc, r *Request) *Response
 
 // Kind says how a connection failed.
@@ -85,15 +86,30 @@ const (
 	NoHost                      // the name does not resolve
 	Unreachable                 // no route to that address
 	Reset                       // the peer went away
+	Empty                       // the peer took the connection and closed it without an answer
+	NoServer                    // no name server answered
 )
 
-// Error is a failed connection.
+// Protocol is the transport of a connection, as the API writes it.
+type Protocol string
+
+// The transports.
+const (
+	TCP Protocol = "TCP"
+	UDP Protocol = "UDP"
+)
+
+// Error is a failed connection. Finding out costs the client nothing here: one
+// that would have waited (for a Timeout, a NoServer) does so itself.
 type Error struct {
 	Kind  Kind
 	Host  string // name or address as asked for
 	Port  int
 	After time.Duration
 }
+
+// Waits reports whether the client only learns of the failure by waiting.
+func (e *Error) Waits() bool { return e.Kind == Timeout || e.Kind == NoServer }
 
 func (e *Error) Error() string {
 	at := e.Host
@@ -109,6 +125,10 @@ func (e *Error) Error() string {
 		return "dial tcp " + at + ": connect: no route to host"
 	case Reset:
 		return "read tcp " + at + ": connection reset by peer"
+	case Empty:
+		return "EOF"
+	case NoServer:
+		return "lookup " + e.Host + ": i/o timeout"
 	}
 	return "dial tcp " + at + ": i/o timeout"
 }
@@ -118,24 +138,32 @@ type Network struct {
 	owners   map[netip.Addr]*Namespace
 	router   Router
 	resolver Resolver
+	gateway  Gateway
 }
 
-// Router rewrites a destination before it is looked for, as kube-proxy's rules
-// do: a Service address becomes one endpoint's. ok is false when the address
-// is a Service's without endpoints (the connection is refused) .
+// Gateway is the way out of a network: it returns the namespace, on another
+// network, from which a connection to that address goes on, or nil. Networks
+// that are joined so may use the same addresses inside.
+type Gateway func(to netip.AddrPort) *Namespace
+
+// Router says what the cluster's rules make of a connection: kube-proxy's
+// choice of an endpoint for a Service's address, and network policies.
 type Router interface {
-	Route(from *Namespace, to netip.AddrPort) (dest netip.AddrPort, ok bool)
+	Route(from *Namespace, proto Protocol, to netip.AddrPort) Path
 }
 
-// Resolver answers names as the cluster's DNS does.
+// Path is where the rules lead a connection.
+type Path struct {
+	To     netip.AddrPort
+	Source netip.Addr // the client's address as the other end sees it; the zero Addr is the client's own
+	Fail   Kind       // why it does not get there; 0 when nothing is in its way
+}
+
+// Resolver answers one exact name, without search paths, as the name server
+// at that address does; the zero Addr is the world's DNS. The kind is 0, NoHost
+// (NXDOMAIN) or NoServer.
 type Resolver interface {
-	Resolve(from *Namespace, name string) []netip.Addr
-}
-
-// Querier is a Resolver that can answer one exact name, without search paths,
-// for nslookup and dig: found is false for NXDOMAIN.
-type Querier interface {
-	Query(from *Namespace, name string) (answer Answer, found bool)
+	Query(from *Namespace, server netip.Addr, name string) (Answer, Kind)
 }
 
 // Answer is what the DNS says of a name.
@@ -186,13 +214,22 @@ func (d DNSConfig) Candidates(name string) []string {
 	return append(searched, name)
 }
 
-// Query asks the cluster's DNS for one exact name; found is false for NXDOMAIN
-// or when there is no DNS.
-func (ns *Namespace) Query(name string) (Answer, bool) {
-	if q, ok := ns.net.resolver.(Querier); ok {
-		return q.Query(ns, strings.TrimSuffix(name, "."))
+// Server is the first name server; the zero Addr when there is none.
+func (d DNSConfig) Server() netip.Addr {
+	if len(d.Nameservers) > 0 {
+		if a, err := netip.ParseAddr(d.Nameservers[0]); err == nil {
+			return a
+		}
 	}
-	return Answer{}, false
+	return netip.Addr{}
+}
+
+// Query asks a name server for one exact name.
+func (ns *Namespace) Query(server netip.Addr, name string) (Answer, Kind) {
+	if ns.net.resolver == nil {
+		return Answer{}, NoHost
+	}
+	return ns.net.resolver.Query(ns, server, strings.TrimSuffix(name, "."))
 }
 
 // Network is the network that the namespace is on.
@@ -211,14 +248,27 @@ func (n *Network) SetRouter(r Router) { n.router = r }
 // SetResolver installs the name service.
 func (n *Network) SetResolver(r Resolver) { n.resolver = r }
 
+// SetGateway installs the way out.
+func (n *Network) SetGateway(g Gateway) { n.gateway = g }
+
+// out is where a connection that nothing here answers goes on; nil for nowhere.
+func (n *Network) out(to netip.AddrPort) *Namespace {
+	if n.gateway == nil {
+		return nil
+	}
+	return n.gateway(to)
+}
+
 // Namespace is one network namespace: a pod's, a node's, or the reader's own
 // machine. Its loopback is its own.
 type Namespace struct {
 	Name      string
+	Pod       string // "namespace/name" of the pod that it is of, "" when of none
 	Addrs     []netip.Addr
 	Hosts     map[string]netip.Addr // /etc/hosts
 	DNS       DNSConfig             // /etc/resolv.conf
 	NodePorts bool                  // NodePorts of the cluster answer on this namespace's localhost
+	Gateway   bool                  // its localhost, too, leads on through the network's gateway
 	net       *Network
 	listeners map[int]*Listener
 	closed    bool
@@ -304,51 +354,85 @@ func (ns *Namespace) Lookup(host string) ([]netip.Addr, error) {
 	if a, ok := ns.Hosts[host]; ok {
 		return []netip.Addr{a}, nil
 	}
-	if ns.net.resolver != nil {
-		if as := ns.net.resolver.Resolve(ns, host); len(as) > 0 {
-			return as, nil
+	for _, name := range ns.DNS.Candidates(host) {
+		switch answer, kind := ns.Query(ns.DNS.Server(), name); {
+		case kind == NoServer:
+			return nil, &Error{Kind: NoServer, Host: host, After: resolverWait}
+		case len(answer.Addrs) > 0:
+			return answer.Addrs, nil
 		}
 	}
 	return nil, &Error{Kind: NoHost, Host: host}
 }
 
+// resolverWait is how long the C library waits for a name server before it
+// gives up: two attempts of resolv.conf's default of five seconds.
+const resolverWait = 10 * time.Second
+
+// source is the namespace's address as the other end of a connection sees it.
+func (ns *Namespace) source(path Path) netip.Addr {
+	switch {
+	case path.To.Addr().IsLoopback() || !ns.Addr().IsValid():
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case path.Source.IsValid():
+		return path.Source
+	}
+	return ns.Addr()
+}
+
 // Find follows a destination to the listener that would answer it, as seen
 // from this namespace, without sending anything.
-func (ns *Namespace) Find(to netip.AddrPort) (*Listener, netip.AddrPort, error) {
-	fail := func(k Kind) (*Listener, netip.AddrPort, error) {
-		return nil, to, &Error{Kind: k, Host: to.Addr().String(), Port: int(to.Port())}
+func (ns *Namespace) Find(to netip.AddrPort) (*Listener, Path, error) {
+	path := Path{To: to}
+	fail := func(k Kind) (*Listener, Path, error) {
+		return nil, path, &Error{Kind: k, Host: to.Addr().String(), Port: int(to.Port())}
 	}
 	if to.Addr().IsLoopback() || to.Addr().IsUnspecified() {
 		if l := ns.listeners[int(to.Port())]; l != nil {
-			return l, to, nil
+			return l, path, nil
 		}
-		if !ns.NodePorts || ns.net.router == nil {
+		if !ns.NodePorts {
+			if g := ns.net.out(to); g != nil && ns.Gateway {
+				return g.Find(to)
+			}
 			return fail(Refused)
 		}
 	}
-	dest := to
 	if ns.net.router != nil {
-		d, ok := ns.net.router.Route(ns, to)
-		if !ok {
-			return fail(Refused)
+		path = ns.net.router.Route(ns, TCP, to)
+	}
+	if path.Fail != 0 {
+		return fail(path.Fail)
+	}
+	if ns.net.owners[path.To.Addr()] == nil {
+		if g := ns.net.out(path.To); g != nil {
+			return g.Find(path.To)
 		}
-		dest = d
 	}
-	owner := ns.net.owners[dest.Addr()]
-	if owner == nil && dest.Addr().IsLoopback() {
-		return fail(Refused)
+	l, kind := ns.net.listener(ns, path.To)
+	if kind != 0 {
+		return fail(kind)
 	}
-	if owner == nil || owner.closed {
-		if dest.Addr().IsPrivate() {
-			return fail(Timeout)
+	return l, path, nil
+}
+
+// listener is who answers at an address; else the kind says what happens.
+func (n *Network) listener(from *Namespace, at netip.AddrPort) (*Listener, Kind) {
+	owner := n.owners[at.Addr()]
+	switch {
+	case owner == nil && at.Addr().IsLoopback():
+		return nil, Refused
+	case owner == nil || owner.closed:
+		if at.Addr().IsPrivate() {
+			return nil, Timeout
 		}
-		return fail(Unreachable)
+		return nil, Unreachable
 	}
-	l := owner.listeners[int(dest.Port())]
-	if l == nil || l.Local && owner != ns {
-		return fail(Refused)
+	l := owner.listeners[int(at.Port())]
+	if l == nil || l.Local && owner != from {
+		return nil, Refused
 	}
-	return l, dest, nil
+	return l, 0
 }
 
 // Do sends a request to host:port on behalf of process p and returns the
@@ -359,7 +443,7 @@ func (ns *Namespace) Do(p *kernel.Proc, host string, port int, r *Request) (*Res
 		return nil, err
 	}
 	to := netip.AddrPortFrom(addrs[0], uint16(port))
-	l, dest, err := ns.Find(to)
+	l, path, err := ns.Find(to)
 	if err != nil {
 		if e, ok := err.(*Error); ok {
 			e.Host = host
@@ -371,21 +455,24 @@ func (ns *Namespace) Do(p *kernel.Proc, host string, port int, r *Request) (*Res
 	if ns.nextPort > 60999 {
 		ns.nextPort = 40000
 	}
-	from := ns.Addr()
-	if to.Addr().IsLoopback() || !from.IsValid() {
-		from = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	req.Remote = netip.AddrPortFrom(from, uint16(ns.nextPort))
-	req.Local = dest
+	req.Remote = netip.AddrPortFrom(ns.source(path), uint16(ns.nextPort))
+	req.Local = path.To
 	if req.Header == nil {
 		req.Header = Header{}
 	}
 	resp := l.Handler(p, &req)
 	if resp == nil {
-		return nil, &Error{Kind: Reset, Host: host, Port: port}
+		return nil, &Error{Kind: Empty, Host: host, Port: port}
 	}
 	if resp.Header == nil {
 		resp.Header = Header{}
 	}
 	return resp, nil
+}
+
+// Reach says how a connection that the rules have led to an address would end
+// there: 0 when somebody listens.
+func (n *Network) Reach(from *Namespace, at netip.AddrPort) Kind {
+	_, kind := n.listener(from, at)
+	return kind
 }

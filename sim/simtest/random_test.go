@@ -49,7 +49,7 @@ func TestRandomRuns(t *testing.T) {
 
 // runner is one random run.
 type runner struct {
-	c       *sim.Cluster
+	c       *sim.Machine
 	api     *client.Client
 	rnd     *rand.Rand
 	log     []string

@@ -76,6 +76,23 @@ func New() *Store {
 	return &Store{rev: 1, resources: map[string]*resource{}, window: DefaultWindow}
 }
 
+// Close ends every watch: who waits on one is notified and finds it stopped.
+func (s *Store) Close() {
+	names := make([]string, 0, len(s.resources))
+	for name := range s.resources {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		for _, w := range append([]*Watcher(nil), s.resources[name].watchers...) {
+			w.Stop()
+			if w.notify != nil {
+				w.notify()
+			}
+		}
+	}
+}
+
 // SetWindow sets how many changes of each resource stay readable by watches.
 func (s *Store) SetWindow(n int) { s.window = n }
 

@@ -28,8 +28,12 @@ export interface CreateOptions {
   storage?: 'indexeddb' | 'memory' | `file:${string}`
   /** The same seed and the same commands give the same history. Used when the storage is empty. */
   seed?: number
-  /** How many worker nodes a new cluster has. */
-  nodes?: number
+  /**
+   * The nodes of a new cluster: how many there are, the first being the control
+   * plane (0: no cluster, until `kind create cluster` or `minikube start`), or
+   * the capacity of each as CPU/MEMORY, `'2/4Gi,4/8Gi,4/8Gi'`. Default 1.
+   */
+  nodes?: number | string
   /** Virtual seconds per second, 0.5 to 100. Default 1. */
   speed?: number
   /** The virtual time at which a new cluster begins. Default: now. */
@@ -184,7 +188,7 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
   const port = share && storage === 'indexeddb' ? sharedPort(name, () => make(writerLock(name))) : make(null)
   const open: Omit<Request, 'id'> = { kind: 'open', name, storage }
   if (options.seed !== undefined) open.seed = options.seed
-  if (options.nodes !== undefined) open.nodes = options.nodes
+  if (options.nodes !== undefined) open.nodes = String(options.nodes)
   if (options.speed !== undefined) open.speed = options.speed
   open.start = (options.start ?? new Date()).getTime()
   const cluster = new Cluster(port, open, options.edit)
@@ -350,8 +354,9 @@ export class Cluster {
   }
 
   /** Deletes everything and boots a new cluster. Runs and watches end. */
-  async reset(options: { seed?: number; nodes?: number } = {}): Promise<void> {
-    this.note(await this.ask('reset', options))
+  async reset(options: { seed?: number; nodes?: number | string } = {}): Promise<void> {
+    const { nodes, ...rest } = options
+    this.note(await this.ask('reset', nodes === undefined ? rest : { ...rest, nodes: String(nodes) }))
     await this.again()
     this.emit('lost', { reason: 'the cluster was reset', reset: true })
   }

@@ -8,7 +8,8 @@
  *
  * Attributes: data-languages and data-selector (which blocks, see blocks.ts),
  * data-name (which cluster; pages of one origin with the same name share it),
- * data-nodes and data-seed (of a new cluster), data-speed, data-wasm (where
+ * data-nodes ("3", "0" for none, or "2/4Gi,4/8Gi" for the CPU and memory of
+ * each) and data-seed (of a new cluster), data-speed, data-wasm (where
  * kubonsai.wasm is), data-dock="off" (no pane at the bottom),
  * data-preload="off" (nothing is fetched before the first Run).
  */
@@ -22,7 +23,7 @@ const marking = markingOf(script)
 export const settings = {
   name: script?.dataset['name'] ?? 'default',
   seed: script?.dataset['seed'] ? Number(script.dataset['seed']) : undefined,
-  nodes: script?.dataset['nodes'] ? Number(script.dataset['nodes']) : undefined,
+  nodes: script?.dataset['nodes'] || undefined,
   speed: script?.dataset['speed'] ? Number(script.dataset['speed']) : undefined,
   wasm: script?.dataset['wasm'] ? new URL(script.dataset['wasm'], location.href).href : undefined,
   dock: script?.dataset['dock'] !== 'off',

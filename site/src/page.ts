@@ -12,7 +12,7 @@ import { strings } from './i18n.ts'
 export interface Settings {
   name: string
   seed?: number | undefined
-  nodes?: number | undefined
+  nodes?: string | undefined
   speed?: number | undefined
   wasm?: string | undefined
   dock: boolean

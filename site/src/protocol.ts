@@ -49,7 +49,7 @@ export interface Fields {
   level?: 'info' | 'warning' | 'error'
   name?: string
   seed?: number
-  nodes?: number
+  nodes?: string
   storage?: string
   start?: number
   speed?: number

@@ -84,7 +84,7 @@ type Frame struct {
 
 	Name     string  `json:"name,omitempty"`
 	Seed     uint64  `json:"seed,omitempty"`
-	Nodes    int     `json:"nodes,omitempty"`
+	Nodes    string  `json:"nodes,omitempty"` // a number, or CPU/MEMORY of each; "0" is no cluster
 	Storage  string  `json:"storage,omitempty"`
 	Start    int64   `json:"start,omitempty"` // milliseconds since 1970
 	Speed    float64 `json:"speed,omitempty"`

@@ -22,7 +22,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
-// Cluster is what the host needs of a cluster; *sim.Cluster through the small
+// Cluster is what the host needs of a cluster; *sim.Machine through the small
 // adapter in wasm/browser. It is used from one goroutine.
 type Cluster interface {
 	Now() time.Time
@@ -63,7 +63,7 @@ type Run interface {
 type OpenOptions struct {
 	Name    string
 	Seed    uint64
-	Nodes   int
+	Nodes   string // see provision.ParseNodes
 	Storage string
 	Start   time.Time
 	// Snapshot, when set, replaces what the storage holds.
@@ -300,7 +300,7 @@ func (h *Host) handle(f *Frame) error {
 		if f.Seed != 0 {
 			o.Seed = f.Seed
 		}
-		if f.Nodes != 0 {
+		if f.Nodes != "" {
 			o.Nodes = f.Nodes
 		}
 		return h.again(reply, o)

@@ -1,6 +1,6 @@
 //go:build js && wasm && !fake
 
-// The adapter between sim.Cluster and what bridge.Host asks of a cluster.
+// The adapter between sim.Machine and what bridge.Host asks of a cluster.
 
 package main
 
@@ -9,12 +9,13 @@ import (
 	"syscall/js"
 
 	"github.com/kubonsai/kubonsai/sim"
+	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/store"
 	"github.com/kubonsai/kubonsai/wasm/bridge"
 )
 
 type cluster struct {
-	*sim.Cluster
+	*sim.Machine
 	backend store.Backend
 }
 
@@ -55,7 +56,11 @@ func boot(backend store.Backend, o bridge.OpenOptions) (*bridge.Opened, error) {
 			return nil, err
 		}
 	}
-	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: o.Nodes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, Log: func(text string) { println(text) }})
+	nodes, shapes, err := provision.ParseNodes(o.Nodes)
+	if err != nil {
+		return nil, err
+	}
+	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, Log: func(text string) { println(text) }})
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func measured(fn func()) float64 {
 	return cpu() - at
 }
 
-func create(c *sim.Cluster, replicas int) {
+func create(c *sim.Machine, replicas int) {
 	n := int32(replicas)
 	d := &appsv1.Deployment{}
 	d.Namespace, d.Name = "default", "web"
@@ -57,7 +57,7 @@ func create(c *sim.Cluster, replicas int) {
 }
 
 // readiness follows how many pods of the deployment are Ready.
-func readiness(c *sim.Cluster) *int {
+func readiness(c *sim.Machine) *int {
 	n := new(int)
 	c.OnChange(func(ch store.Change) {
 		if d, ok := ch.Object.(*appsv1.Deployment); ok && d.Name == "web" {
@@ -67,7 +67,7 @@ func readiness(c *sim.Cluster) *int {
 	return n
 }
 
-func makeReady(c *sim.Cluster, replicas int) {
+func makeReady(c *sim.Machine, replicas int) {
 	ready := readiness(c)
 	create(c, replicas)
 	if !c.Jump(c.Now().Add(time.Hour), func() bool { return *ready == replicas }) {
@@ -75,14 +75,14 @@ func makeReady(c *sim.Cluster, replicas int) {
 	}
 }
 
-func run(c *sim.Cluster, line string) string {
+func run(c *sim.Machine, line string) string {
 	var out strings.Builder
 	r := c.Terminal("1").Start(line, sim.RunOptions{OnOutput: func(_ int, p []byte) { out.Write(p) }})
 	c.Jump(c.Now().Add(time.Minute), func() bool { _, done := r.Done(); return done })
 	return out.String()
 }
 
-func boot(nodes int, b store.Backend) *sim.Cluster {
+func boot(nodes int, b store.Backend) *sim.Machine {
 	c, err := sim.New(sim.Options{Nodes: nodes, Backend: b})
 	must(err)
 	return c
@@ -99,7 +99,7 @@ func main() {
 		runtime.KeepAlive(c)
 		return
 	}
-	var c *sim.Cluster
+	var c *sim.Machine
 	report("boot", measured(func() { c = boot(1, nil) }), "ms")
 	report("kubectl get nodes", measured(func() { run(c, "kubectl get nodes") }), "ms")
 	c.Close()

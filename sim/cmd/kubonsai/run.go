@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kubonsai/kubonsai/sim"
+	"github.com/kubonsai/kubonsai/sim/provision"
 )
 
 var runCommand = command{
@@ -28,11 +29,14 @@ of virtual time.`,
 
 func init() { runCommand.run = runScript }
 
+const nodesHelp = "number of nodes (0: no cluster), or CPU/MEMORY of each: 2/4Gi,4/8Gi"
+
 func runScript(args []string) int {
 	f := newFlags("run")
 	seed := f.Uint64("seed", 1, "what all chance in the simulation derives from")
 	dir := f.String("dir", "", "folder whose files the script finds in its home directory (copied; never written to)")
-	nodes := f.Int("nodes", 1, "number of nodes")
+	nodes := f.String("nodes", "1", nodesHelp)
+	noCluster := f.Bool("no-cluster", false, "begin without a cluster, as --nodes 0")
 	metrics := f.Bool("metrics-server", false, "measure pods, so that HorizontalPodAutoscalers act (kind has no metrics server)")
 	limit := f.Duration("timeout", 24*time.Hour, "virtual time after which the script is stopped")
 	start := f.String("start", "", "virtual time at which the cluster starts, RFC 3339 (default 2026-01-01T00:00:00Z)")
@@ -50,7 +54,13 @@ func runScript(args []string) int {
 	if err != nil {
 		return fail("run", err)
 	}
-	opts := sim.Options{Seed: *seed, Nodes: *nodes, MetricsServer: *metrics}
+	opts := sim.Options{Seed: *seed, MetricsServer: *metrics}
+	if opts.Nodes, opts.Shapes, err = provision.ParseNodes(*nodes); err != nil {
+		return fail("run", fmt.Errorf("--nodes: %w", err))
+	}
+	if *noCluster {
+		opts.Nodes = -1
+	}
 	if *start != "" {
 		if opts.Start, err = time.Parse(time.RFC3339, *start); err != nil {
 			return fail("run", fmt.Errorf("--start: %w", err))

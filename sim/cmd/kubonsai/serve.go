@@ -16,6 +16,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim"
 	"github.com/kubonsai/kubonsai/sim/httpserver"
 	"github.com/kubonsai/kubonsai/sim/journal"
+	"github.com/kubonsai/kubonsai/sim/provision"
 )
 
 var serveCommand = command{
@@ -41,7 +42,7 @@ func serve(args []string) int {
 	addr := f.String("addr", "127.0.0.1:6443", "address to listen on")
 	data := f.String("data", "", "directory that keeps the state; nothing is kept without it")
 	seed := f.Uint64("seed", 1, "what all chance in the simulation derives from")
-	nodes := f.Int("nodes", 1, "number of nodes")
+	nodes := f.String("nodes", "1", nodesHelp)
 	speed := f.Float64("speed", 1, "how many seconds of virtual time pass in a second")
 	kubeconfig := f.String("kubeconfig", "", "file to write a kubeconfig to")
 	secure := f.Bool("tls", false, "serve HTTPS, with a CA of its own")
@@ -54,7 +55,14 @@ func serve(args []string) int {
 		return fail("serve", errors.New("--speed must be positive"))
 	}
 	complain := func(err error) { fmt.Fprintln(os.Stderr, "kubonsai serve:", err) }
-	opts := sim.Options{Seed: *seed, Nodes: *nodes, Start: time.Now(), MetricsServer: *metrics, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }}
+	count, shapes, err := provision.ParseNodes(*nodes)
+	if err == nil && count < 0 {
+		err = errors.New("a server needs a cluster")
+	}
+	if err != nil {
+		return fail("serve", fmt.Errorf("--nodes: %w", err))
+	}
+	opts := sim.Options{Seed: *seed, Nodes: count, Shapes: shapes, Start: time.Now(), MetricsServer: *metrics, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }}
 	var dir *journal.Dir
 	if *data != "" {
 		var err error

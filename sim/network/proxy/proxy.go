@@ -1,11 +1,11 @@
-// Package proxy is kube-proxy and CoreDNS as a model: Services and
-// EndpointSlices become rules that a destination walks through, and records
-// that names resolve to. Both are computed from the shared informers when they
-// are asked for, so they can never lag.
+// Package proxy is kube-proxy, CoreDNS and the network plugin as a model:
+// Services, EndpointSlices and NetworkPolicies become rules that a connection
+// walks through, and records that names resolve to. All are computed from the
+// shared informers when they are asked for, so they can never lag. Trace tells
+// the same walk in words.
 package proxy
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -14,29 +14,43 @@ import (
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	discoveryv1 "github.com/kubonsai/kubonsai/sim/api/discovery/v1"
+	networkingv1 "github.com/kubonsai/kubonsai/sim/api/networking/v1"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/clock"
+	"github.com/kubonsai/kubonsai/sim/controller"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/seed"
 )
 
-// Proxy implements network.Router, network.Resolver and network.Querier.
+// Proxy implements network.Router and network.Resolver.
 type Proxy struct {
-	clock    *clock.Clock
-	random   *seed.Stream
-	net      *network.Network
-	services *client.Informer[*corev1.Service]
-	slices   *client.Informer[*discoveryv1.EndpointSlice]
-	pods     *client.Informer[*corev1.Pod]
-	affinity map[affinityKey]affinity
+	clock      *clock.Clock
+	random     *seed.Stream
+	net        *network.Network
+	services   *client.Informer[*corev1.Service]
+	slices     *client.Informer[*discoveryv1.EndpointSlice]
+	pods       *client.Informer[*corev1.Pod]
+	policies   *client.Informer[*networkingv1.NetworkPolicy]
+	namespaces *client.Informer[*corev1.Namespace]
+	affinity   map[affinityKey]affinity
 	// Domain is the cluster's DNS domain.
 	Domain string
-	// IsNode reports whether an address is a node's, so that NodePorts answer there.
-	IsNode func(netip.Addr) bool
-	// NodeOf names the node whose address, or whose pod's address, that is.
-	NodeOf func(netip.Addr) string
+	// Nodes are the machines of the cluster; nil has none.
+	Nodes Nodes
 	// Outside answers names that are not the cluster's own; nil knows none.
 	Outside func(name string) []netip.Addr
+}
+
+// Nodes is what the rules need to know of the machines.
+type Nodes interface {
+	// Nodes are the names, the control plane's first.
+	Nodes() []string
+	// NodeAddr is a node's address, and whether there is such a node.
+	NodeAddr(name string) (netip.Addr, bool)
+	// NodeOf names the node whose address, or whose pod's address, that is.
+	NodeOf(a netip.Addr) string
+	// IsNode reports whether the address is a node's.
+	IsNode(a netip.Addr) bool
 }
 
 type affinityKey struct {
@@ -51,17 +65,18 @@ type affinity struct {
 }
 
 const (
-	byClusterIP = "clusterIP"
-	byNodePort  = "nodePort"
-	byService   = "service"
-	byIP        = "podIP"
+	byAddress  = "address"
+	byNodePort = "nodePort"
+	byHostPort = "hostPort"
+	byService  = "service"
 )
 
 // New returns a proxy and installs it as the network's router and resolver.
 func New(clk *clock.Clock, src *seed.Source, net *network.Network, f *client.Factory) *Proxy {
 	p := &Proxy{clock: clk, random: src.Stream("kube-proxy"), net: net, affinity: map[affinityKey]affinity{}, Domain: "cluster.local",
-		services: client.InformerFor[*corev1.Service](f), slices: client.InformerFor[*discoveryv1.EndpointSlice](f), pods: client.InformerFor[*corev1.Pod](f)}
-	p.services.AddIndex(byClusterIP, func(s *corev1.Service) []string {
+		services: client.InformerFor[*corev1.Service](f), slices: client.InformerFor[*discoveryv1.EndpointSlice](f), pods: client.InformerFor[*corev1.Pod](f),
+		policies: client.InformerFor[*networkingv1.NetworkPolicy](f), namespaces: client.InformerFor[*corev1.Namespace](f)}
+	p.services.AddIndex(byAddress, func(s *corev1.Service) []string {
 		out := slices.Clone(s.Spec.ClusterIPs)
 		if len(out) == 0 && s.Spec.ClusterIP != "" {
 			out = []string{s.Spec.ClusterIP}
@@ -84,135 +99,298 @@ func New(clk *clock.Clock, src *seed.Source, net *network.Network, f *client.Fac
 		return out
 	})
 	p.slices.AddIndex(byService, func(e *discoveryv1.EndpointSlice) []string {
-		return []string{e.Namespace + "/" + e.Labels["kubernetes.io/service-name"]}
+		return []string{e.Namespace + "/" + e.Labels[discoveryv1.LabelServiceName]}
 	})
-	p.pods.AddIndex(byIP, func(o *corev1.Pod) []string {
-		if o.Status.PodIP == "" || o.Spec.HostNetwork {
+	p.pods.AddIndex(byHostPort, func(o *corev1.Pod) []string {
+		if o.Spec.HostNetwork || o.Spec.NodeName == "" || controller.IsTerminal(o) {
 			return nil
 		}
-		return []string{o.Status.PodIP}
+		var out []string
+		eachPort(o, func(c *corev1.ContainerPort) {
+			if c.HostPort != 0 {
+				out = append(out, strconv.Itoa(int(c.HostPort)))
+			}
+		})
+		return out
 	})
 	net.SetRouter(p)
 	net.SetResolver(p)
 	return p
 }
 
-// Step is one line of the explanation of a connection.
-type Step struct{ Rule, Result string }
+// route is how far a connection has come through the rules.
+type route struct {
+	from    *network.Namespace
+	proto   network.Protocol
+	to      netip.AddrPort
+	via     string // "clusterIP", "nodePort", "loadBalancer", "externalIP", "hostPort"; "" when it goes to the address itself
+	svc     *corev1.Service
+	port    *corev1.ServicePort // nil: the service has no such port
+	entry   string              // the node whose rules it meets
+	local   bool                // only endpoints on that node
+	fromPod *corev1.Pod         // nil when it comes from elsewhere
+	ends    []Endpoint          // where it may be sent; the address itself when there is no service
+	all     int                 // how many endpoints there were before the traffic policy
+	shutOut bool                // by the service's loadBalancerSourceRanges
+	fail    network.Kind
+}
+
+// Endpoint is one place that a service's connections may be sent to.
+type Endpoint struct {
+	Addr netip.AddrPort
+	Node string
+	Pod  string // "namespace/name", "" when it is not a pod
+}
 
 // Route implements network.Router.
-func (p *Proxy) Route(from *network.Namespace, to netip.AddrPort) (netip.AddrPort, bool) {
-	dest, ok, _ := p.walk(from, to, false)
-	return dest, ok
+func (p *Proxy) Route(from *network.Namespace, proto network.Protocol, to netip.AddrPort) network.Path {
+	r := p.match(from, proto, to)
+	if r.fail != 0 {
+		return network.Path{To: to, Fail: r.fail}
+	}
+	e := r.ends[0]
+	if len(r.ends) > 1 || r.svc != nil && r.svc.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
+		e = p.choose(&r)
+	}
+	path := network.Path{To: e.Addr, Source: p.source(&r, e)}
+	if !p.permits(&r, e, nil) {
+		path.Fail = network.Timeout
+	}
+	return path
 }
 
-// Trace explains where a connection would go, without choosing anything.
-func (p *Proxy) Trace(from *network.Namespace, to netip.AddrPort) (dest netip.AddrPort, ok bool, steps []Step) {
-	return p.walk(from, to, true)
-}
-
-func (p *Proxy) walk(from *network.Namespace, to netip.AddrPort, trace bool) (dest netip.AddrPort, ok bool, steps []Step) {
-	say := func(rule, format string, args ...any) {
-		if trace {
-			steps = append(steps, Step{rule, fmt.Sprintf(format, args...)})
+// match finds the service whose address that is and its endpoints.
+func (p *Proxy) match(from *network.Namespace, proto network.Protocol, to netip.AddrPort) route {
+	r := route{from: from, proto: proto, to: to}
+	if from.Pod != "" {
+		r.fromPod, _ = p.pods.ByKey(from.Pod)
+	}
+	addr := to.Addr()
+	atNode := p.Nodes != nil && p.Nodes.IsNode(addr)
+	if p.Nodes != nil {
+		switch {
+		case atNode:
+			r.entry = p.Nodes.NodeOf(addr)
+		case from.NodePorts: // the reader's machine
+			r.entry = p.Nodes.Nodes()[0]
+		default:
+			r.entry = p.Nodes.NodeOf(from.Addr())
 		}
 	}
-	var svc *corev1.Service
-	var port *corev1.ServicePort
-	local := false
-	if list := p.services.ByIndex(byClusterIP, to.Addr().String()); len(list) > 0 {
-		svc = list[0]
-		for i := range svc.Spec.Ports {
-			if svc.Spec.Ports[i].Port == int32(to.Port()) {
-				port = &svc.Spec.Ports[i]
+	mapped := addr.IsLoopback() && from.NodePorts
+	if list := p.services.ByIndex(byAddress, addr.String()); len(list) > 0 {
+		for _, s := range list {
+			if r.port == nil {
+				r.svc, r.port = s, findPort(s, proto, func(sp *corev1.ServicePort) int32 { return sp.Port }, to.Port())
 			}
 		}
-		say("clusterIP "+to.Addr().String(), "service %s/%s", svc.Namespace, svc.Name)
-		if port == nil {
-			say("port "+strconv.Itoa(int(to.Port())), "the service has no such port")
-			return to, false, steps
-		}
-		local = svc.Spec.InternalTrafficPolicy != nil && *svc.Spec.InternalTrafficPolicy == "Local"
-	} else if p.IsNode != nil && p.IsNode(to.Addr()) || to.Addr().IsLoopback() && from.NodePorts {
-		for _, s := range p.services.ByIndex(byNodePort, strconv.Itoa(int(to.Port()))) {
-			svc = s
-			for i := range s.Spec.Ports {
-				if s.Spec.Ports[i].NodePort == int32(to.Port()) {
-					port = &s.Spec.Ports[i]
-				}
-			}
-			say("nodePort "+strconv.Itoa(int(to.Port())), "service %s/%s", svc.Namespace, svc.Name)
-		}
-		if svc != nil {
-			local = svc.Spec.ExternalTrafficPolicy == "Local"
-		}
-	}
-	if svc == nil {
-		return to, true, steps
-	}
-	ready := p.endpoints(svc, port)
-	if local && p.NodeOf != nil {
-		node := p.NodeOf(from.Addr())
-		if to.Addr() != from.Addr() && p.IsNode != nil && p.IsNode(to.Addr()) {
-			node = p.NodeOf(to.Addr())
-		}
-		all := len(ready)
-		ready = slices.DeleteFunc(ready, func(e endpoint) bool { return e.node != node })
-		say("traffic policy Local", "%d of %d endpoints are on node %s", len(ready), all, node)
-	}
-	if len(ready) == 0 {
-		say("endpoints", "no ready endpoint: the connection is refused")
-		return to, false, steps
-	}
-	say("endpoints", "one of %d", len(ready))
-	if trace {
-		return ready[0].addr, true, steps
-	}
-	if svc.Spec.SessionAffinity == "ClientIP" {
-		k := affinityKey{from.Addr(), svc.Namespace + "/" + svc.Name, port.Port}
-		if a, ok := p.affinity[k]; ok && p.clock.Now().Before(a.until) {
-			if slices.ContainsFunc(ready, func(e endpoint) bool { return e.addr == a.to }) {
-				return a.to, true, nil
+		switch {
+		case slices.Contains(r.svc.Spec.ClusterIPs, addr.String()):
+			r.via = "clusterIP"
+			r.local = r.svc.Spec.InternalTrafficPolicy != nil && *r.svc.Spec.InternalTrafficPolicy == corev1.ServiceInternalTrafficPolicyLocal
+		case slices.Contains(r.svc.Spec.ExternalIPs, addr.String()):
+			r.via = "externalIP"
+		default:
+			r.via = "loadBalancer"
+			if len(r.svc.Spec.LoadBalancerSourceRanges) > 0 && !inRanges(r.svc.Spec.LoadBalancerSourceRanges, from.Addr()) {
+				r.shutOut, r.fail = true, network.Timeout
 			}
 		}
-		timeout := 3 * time.Hour
-		if c := svc.Spec.SessionAffinityConfig; c != nil && c.ClientIP != nil && c.ClientIP.TimeoutSeconds != nil {
-			timeout = time.Duration(*c.ClientIP.TimeoutSeconds) * time.Second
+	} else if atNode || mapped {
+		number := strconv.Itoa(int(to.Port()))
+		for _, s := range p.services.ByIndex(byNodePort, number) {
+			if sp := findPort(s, proto, func(sp *corev1.ServicePort) int32 { return sp.NodePort }, to.Port()); sp != nil {
+				r.svc, r.port, r.via = s, sp, "nodePort"
+			}
 		}
-		e := ready[p.random.IntN(len(ready))]
-		p.affinity[k] = affinity{e.addr, p.clock.Now().Add(timeout)}
-		return e.addr, true, nil
+		if r.svc == nil && p.hostPort(&r, number, mapped) {
+			return r
+		}
 	}
-	return ready[p.random.IntN(len(ready))].addr, true, nil
+	if r.svc == nil {
+		r.ends = []Endpoint{p.endpointAt(to)}
+		return r
+	}
+	if r.via != "clusterIP" && r.svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
+		// connections from within the cluster go everywhere all the same
+		r.local = r.fromPod == nil && (from.NodePorts || p.Nodes != nil && p.Nodes.NodeOf(from.Addr()) != r.entry)
+	}
+	if r.port == nil {
+		r.fail = network.Refused
+		return r
+	}
+	p.endpoints(&r)
+	if len(r.ends) == 0 && r.fail == 0 {
+		switch {
+		case mapped: // the container runtime's port mapping has taken the connection by then
+			r.fail = network.Empty
+		case r.all > 0:
+			r.fail = network.Timeout
+		default:
+			r.fail = network.Refused
+		}
+	}
+	return r
 }
 
-type endpoint struct {
-	addr netip.AddrPort
-	node string
+func findPort(s *corev1.Service, proto network.Protocol, number func(*corev1.ServicePort) int32, want uint16) *corev1.ServicePort {
+	for i := range s.Spec.Ports {
+		sp := &s.Spec.Ports[i]
+		if number(sp) == int32(want) && (sp.Protocol == "" && proto == network.TCP || string(sp.Protocol) == string(proto)) {
+			return sp
+		}
+	}
+	return nil
 }
 
-// endpoints are those that take connections: the ready ones, or, when there is
-// none, those that are serving though they terminate.
-func (p *Proxy) endpoints(svc *corev1.Service, port *corev1.ServicePort) []endpoint {
-	var ready, terminating []endpoint
-	for _, s := range p.slices.ByIndex(byService, svc.Namespace+"/"+svc.Name) {
-		if s.AddressType != "IPv4" {
+func inRanges(ranges []string, a netip.Addr) bool {
+	return slices.ContainsFunc(ranges, func(r string) bool {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(r))
+		return err == nil && prefix.Contains(a)
+	})
+}
+
+// eachPort calls fn for the ports of a pod's containers, its sidecars' too.
+func eachPort(o *corev1.Pod, fn func(*corev1.ContainerPort)) {
+	for _, list := range [2][]corev1.Container{o.Spec.Containers, o.Spec.InitContainers} {
+		for i := range list {
+			for j := range list[i].Ports {
+				fn(&list[i].Ports[j])
+			}
+		}
+	}
+}
+
+// hostPort is the network plugin's port mapping: a pod's hostPort on its node.
+// The reader's machine maps its own ports to those of any node.
+func (p *Proxy) hostPort(r *route, number string, mapped bool) bool {
+	for _, o := range p.pods.ByIndex(byHostPort, number) {
+		a, err := netip.ParseAddr(o.Status.PodIP)
+		if err != nil || !mapped && o.Spec.NodeName != r.entry {
 			continue
 		}
-		var number int32
-		for _, sp := range s.Ports {
-			name := ""
-			if sp.Name != nil {
-				name = *sp.Name
+		eachPort(o, func(c *corev1.ContainerPort) {
+			if strconv.Itoa(int(c.HostPort)) == number && (c.Protocol == "" || string(c.Protocol) == string(r.proto)) {
+				r.via, r.entry = "hostPort", o.Spec.NodeName
+				r.ends = []Endpoint{p.endpointAt(netip.AddrPortFrom(a, uint16(c.ContainerPort)))}
 			}
-			if name == port.Name && sp.Port != nil {
-				number = *sp.Port
-			}
+		})
+		if len(r.ends) > 0 {
+			return true
 		}
+	}
+	return false
+}
+
+// endpointAt is the address as an endpoint.
+func (p *Proxy) endpointAt(a netip.AddrPort) Endpoint {
+	e := Endpoint{Addr: a}
+	if owner := p.net.Owner(a.Addr()); owner != nil {
+		e.Pod = owner.Pod
+	}
+	if p.Nodes != nil {
+		e.Node = p.Nodes.NodeOf(a.Addr())
+	}
+	return e
+}
+
+// choose picks an endpoint: the client's last one when the service has session
+// affinity and it still is one, else any with equal chance.
+func (p *Proxy) choose(r *route) Endpoint {
+	now := p.clock.Now()
+	if r.svc.Spec.SessionAffinity != corev1.ServiceAffinityClientIP {
+		return r.ends[p.random.IntN(len(r.ends))]
+	}
+	key, i := r.affinityKey(), p.remembered(r)
+	if i < 0 {
+		i = p.random.IntN(len(r.ends))
+	}
+	timeout := time.Duration(corev1.DefaultClientIPServiceAffinitySeconds) * time.Second
+	if c := r.svc.Spec.SessionAffinityConfig; c != nil && c.ClientIP != nil && c.ClientIP.TimeoutSeconds != nil {
+		timeout = time.Duration(*c.ClientIP.TimeoutSeconds) * time.Second
+	}
+	p.affinity[key] = affinity{r.ends[i].Addr, now.Add(timeout)} // counted from the last connection
+	return r.ends[i]
+}
+
+func (r *route) affinityKey() affinityKey {
+	return affinityKey{r.from.Addr(), client.Key(r.svc), r.port.Port}
+}
+
+// remembered is the index of the endpoint that the client's affinity is for; -1 for none.
+func (p *Proxy) remembered(r *route) int {
+	if r.svc == nil || r.svc.Spec.SessionAffinity != corev1.ServiceAffinityClientIP {
+		return -1
+	}
+	key := r.affinityKey()
+	a, ok := p.affinity[key]
+	if ok && !p.clock.Now().Before(a.until) {
+		delete(p.affinity, key)
+		return -1
+	}
+	if !ok {
+		return -1
+	}
+	return slices.IndexFunc(r.ends, func(e Endpoint) bool { return e.Addr == a.to })
+}
+
+// source is the client's address as the endpoint sees it. Masquerading hides
+// who is not a pod behind the node where the connection met the rules, unless
+// the traffic policy is Local; the node shows its own pods the first address of
+// their range.
+func (p *Proxy) source(r *route, e Endpoint) netip.Addr {
+	if p.Nodes == nil {
+		return netip.Addr{}
+	}
+	external := r.svc != nil && r.via != "clusterIP"
+	node := ""
+	switch {
+	case r.from.Pod != "":
+		if own := p.Nodes.NodeOf(r.from.Addr()); external && !r.local {
+			node = r.entry
+		} else if e.Node != own && !p.onPodNetwork(e) {
+			node = own
+		}
+	case r.from.NodePorts:
+		if r.svc != nil && !r.local {
+			node = r.entry
+		}
+	default:
+		node = p.Nodes.NodeOf(r.from.Addr())
+	}
+	if node == "" {
+		return netip.Addr{}
+	}
+	if e.Node == node && p.onPodNetwork(e) {
+		b := e.Addr.Addr().As4()
+		b[3] = 1
+		return netip.AddrFrom4(b)
+	}
+	a, _ := p.Nodes.NodeAddr(node)
+	return a
+}
+
+// onPodNetwork reports whether the endpoint is a pod with an address of its own.
+func (p *Proxy) onPodNetwork(e Endpoint) bool {
+	owner := p.net.Owner(e.Addr.Addr())
+	return owner != nil && owner.Pod != ""
+}
+
+// endpoints fills in those that take connections: the ready ones or, when
+// there is none, those that are serving though they terminate (KEP-1669);
+// where the traffic policy is Local, of the entry node only.
+func (p *Proxy) endpoints(r *route) {
+	var ready, terminating []Endpoint
+	for _, s := range p.slices.ByIndex(byService, client.Key(r.svc)) {
+		if s.AddressType != discoveryv1.AddressTypeIPv4 {
+			continue
+		}
+		number := slicePort(s, r.port)
 		if number == 0 {
 			continue
 		}
-		for _, e := range s.Endpoints {
+		for i := range s.Endpoints {
+			e := &s.Endpoints[i]
 			if len(e.Addresses) == 0 {
 				continue
 			}
@@ -220,11 +398,14 @@ func (p *Proxy) endpoints(svc *corev1.Service, port *corev1.ServicePort) []endpo
 			if err != nil {
 				continue
 			}
-			x := endpoint{addr: netip.AddrPortFrom(a, uint16(number))}
+			x := Endpoint{Addr: netip.AddrPortFrom(a, uint16(number))}
 			if e.NodeName != nil {
-				x.node = *e.NodeName
+				x.Node = *e.NodeName
 			}
-			switch c := e.Conditions; {
+			if e.TargetRef != nil && e.TargetRef.Kind == "Pod" {
+				x.Pod = e.TargetRef.Namespace + "/" + e.TargetRef.Name
+			}
+			switch c := &e.Conditions; {
 			case c.Ready == nil || *c.Ready:
 				ready = append(ready, x)
 			case c.Serving != nil && *c.Serving && c.Terminating != nil && *c.Terminating:
@@ -232,154 +413,32 @@ func (p *Proxy) endpoints(svc *corev1.Service, port *corev1.ServicePort) []endpo
 			}
 		}
 	}
-	if len(ready) == 0 {
-		return terminating
-	}
-	return ready
-}
-
-// Resolve implements network.Resolver: search paths first, as resolv.conf says.
-func (p *Proxy) Resolve(from *network.Namespace, name string) []netip.Addr {
-	for _, n := range from.DNS.Candidates(name) {
-		if a, ok := p.Query(from, n); ok && len(a.Addrs) > 0 {
-			return a.Addrs
+	usable := func(list []Endpoint) []Endpoint {
+		if !r.local {
+			return list
 		}
+		return slices.DeleteFunc(slices.Clone(list), func(e Endpoint) bool { return e.Node != r.entry })
 	}
-	return nil
-}
-
-// Query implements network.Querier.
-func (p *Proxy) Query(from *network.Namespace, name string) (network.Answer, bool) {
-	return p.query(strings.ToLower(strings.TrimSuffix(name, ".")), 0)
-}
-
-func (p *Proxy) query(name string, depth int) (network.Answer, bool) {
-	none := network.Answer{}
-	if rev, ok := strings.CutSuffix(name, ".in-addr.arpa"); ok {
-		return p.reverse(rev)
+	r.all = len(ready)
+	if r.all == 0 {
+		r.all = len(terminating)
 	}
-	rest, ok := strings.CutSuffix(name, "."+p.Domain)
-	if !ok {
-		if p.Outside != nil {
-			if a := p.Outside(name); len(a) > 0 {
-				return network.Answer{Addrs: a}, true
-			}
-		}
-		return none, false
-	}
-	parts := strings.Split(rest, ".")
-	switch kind := parts[len(parts)-1]; kind {
-	case "pod":
-		if len(parts) == 3 {
-			if a, err := netip.ParseAddr(strings.ReplaceAll(parts[0], "-", ".")); err == nil {
-				return network.Answer{Addrs: []netip.Addr{a}}, true
-			}
-		}
-		return none, false
-	case "svc":
-	default:
-		return none, false
-	}
-	parts = parts[:len(parts)-1]
-	if len(parts) < 2 {
-		return none, false
-	}
-	svc, found := p.services.Get(parts[len(parts)-1], parts[len(parts)-2])
-	if !found {
-		return none, false
-	}
-	parts = parts[:len(parts)-2]
-	if svc.Spec.Type == "ExternalName" {
-		if len(parts) > 0 || depth > 7 {
-			return none, false
-		}
-		a, _ := p.query(strings.TrimSuffix(svc.Spec.ExternalName, "."), depth+1)
-		a.CNAME = svc.Spec.ExternalName
-		return a, true
-	}
-	headless := svc.Spec.ClusterIP == "None"
-	switch {
-	case len(parts) == 0 && !headless:
-		var out network.Answer
-		for _, ip := range svc.Spec.ClusterIPs {
-			if a, err := netip.ParseAddr(ip); err == nil {
-				out.Addrs = append(out.Addrs, a)
-			}
-		}
-		return out, true
-	case len(parts) == 0:
-		var out network.Answer
-		p.eachHeadless(svc, func(_ string, a netip.Addr) { out.Addrs = append(out.Addrs, a) })
-		p.random.Shuffle(len(out.Addrs), func(i, j int) { out.Addrs[i], out.Addrs[j] = out.Addrs[j], out.Addrs[i] })
-		return out, len(out.Addrs) > 0
-	case len(parts) == 1 && headless:
-		var out network.Answer
-		p.eachHeadless(svc, func(host string, a netip.Addr) {
-			if host == parts[0] || host == "" && parts[0] == strings.ReplaceAll(a.String(), ".", "-") {
-				out.Addrs = append(out.Addrs, a)
-			}
-		})
-		return out, len(out.Addrs) > 0
-	case len(parts) == 2 && strings.HasPrefix(parts[0], "_"):
-		var out network.Answer
-		for _, sp := range svc.Spec.Ports {
-			if "_"+sp.Name != parts[0] || "_"+strings.ToLower(string(sp.Protocol)) != parts[1] {
-				continue
-			}
-			base := svc.Name + "." + svc.Namespace + ".svc." + p.Domain
-			if !headless {
-				out.SRV = append(out.SRV, network.SRV{Priority: 0, Weight: 100, Port: int(sp.Port), Target: base})
-				continue
-			}
-			p.eachHeadless(svc, func(host string, a netip.Addr) {
-				if host == "" {
-					host = strings.ReplaceAll(a.String(), ".", "-")
-				}
-				out.SRV = append(out.SRV, network.SRV{Priority: 0, Weight: 100, Port: int(sp.Port), Target: host + "." + base})
-			})
-		}
-		return out, len(out.SRV) > 0
-	}
-	return none, false
-}
-
-func (p *Proxy) eachHeadless(svc *corev1.Service, fn func(host string, a netip.Addr)) {
-	for _, s := range p.slices.ByIndex(byService, svc.Namespace+"/"+svc.Name) {
-		for _, e := range s.Endpoints {
-			if len(e.Addresses) == 0 || e.Conditions.Ready != nil && !*e.Conditions.Ready && !svc.Spec.PublishNotReadyAddresses {
-				continue
-			}
-			host := ""
-			if e.Hostname != nil {
-				host = *e.Hostname
-			}
-			if a, err := netip.ParseAddr(e.Addresses[0]); err == nil {
-				fn(host, a)
-			}
-		}
+	if r.ends = usable(ready); len(r.ends) == 0 {
+		r.ends = usable(terminating)
 	}
 }
 
-func (p *Proxy) reverse(rev string) (network.Answer, bool) {
-	b := strings.Split(rev, ".")
-	slices.Reverse(b)
-	ip := strings.Join(b, ".")
-	for _, s := range p.services.ByIndex(byClusterIP, ip) {
-		return network.Answer{PTR: s.Name + "." + s.Namespace + ".svc." + p.Domain}, true
+// slicePort is the number that a service's port has on a slice's endpoints; 0 for none.
+func slicePort(s *discoveryv1.EndpointSlice, port *corev1.ServicePort) int32 {
+	for i := range s.Ports {
+		sp := &s.Ports[i]
+		name := ""
+		if sp.Name != nil {
+			name = *sp.Name
+		}
+		if name == port.Name && sp.Port != nil {
+			return *sp.Port
+		}
 	}
-	for _, o := range p.pods.ByIndex(byIP, ip) {
-		return network.Answer{PTR: strings.ReplaceAll(ip, ".", "-") + "." + o.Namespace + ".pod." + p.Domain}, true
-	}
-	return network.Answer{}, false
-}
-
-// Describe names the addresses of the cluster for people.
-func (p *Proxy) Describe(a netip.Addr) string {
-	for _, s := range p.services.ByIndex(byClusterIP, a.String()) {
-		return "service " + s.Namespace + "/" + s.Name
-	}
-	for _, o := range p.pods.ByIndex(byIP, a.String()) {
-		return "pod " + o.Namespace + "/" + o.Name
-	}
-	return ""
+	return 0
 }

@@ -837,7 +837,7 @@ func (r *curlRun) failure(err error, u target, ip string, start, begin time.Time
 	switch e.Kind {
 	case network.NoHost:
 		return 6, "Could not resolve host: " + u.host
-	case network.Timeout:
+	case network.Timeout, network.NoServer:
 		wait := 130 * time.Second
 		if e.After > 0 {
 			wait = e.After
@@ -857,6 +857,12 @@ func (r *curlRun) failure(err error, u target, ip string, start, begin time.Time
 				return 130, "interrupted"
 			}
 		}
+		if e.Kind == network.NoServer {
+			if t.Proc.Now().Sub(start) < e.After {
+				return 28, fmt.Sprintf("Resolving timed out after %d milliseconds", ms())
+			}
+			return 6, "Could not resolve host: " + u.host
+		}
 		if r.connect > 0 || r.maxTime > 0 {
 			return 28, fmt.Sprintf("Connection timed out after %d milliseconds", ms())
 		}
@@ -865,6 +871,8 @@ func (r *curlRun) failure(err error, u target, ip string, start, begin time.Time
 		return 7, fmt.Sprintf("Failed to connect to %s port %d after %d ms: Couldn't connect to server", u.host, u.port, ms())
 	case network.Reset:
 		return 56, "Recv failure: Connection reset by peer"
+	case network.Empty:
+		return 52, "Empty reply from server"
 	}
 	return 7, fmt.Sprintf("Failed to connect to %s port %d after %d ms: Couldn't connect to server", u.host, u.port, ms())
 }
@@ -1504,11 +1512,11 @@ func (t *T) busyLookup(name, server string, search []string) int {
 	status := 0
 	for _, n := range names {
 		var answer network.Answer
-		found := false
+		kind := network.NoHost
 		if t.Net != nil {
-			answer, found = t.Net.Query(n)
+			answer, kind = t.Net.Query(netip.MustParseAddr(server), n)
 		}
-		if !found {
+		if kind != 0 {
 			t.printf("** server can't find %s: NXDOMAIN\n\n** server can't find %s: NXDOMAIN\n\n", n, n)
 			status = 1
 			continue

@@ -1,0 +1,147 @@
+// kubonsai trace: where a connection would go, step by step, and why.
+
+package simctl
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/kubonsai/kubonsai/sim/network"
+	"github.com/kubonsai/kubonsai/sim/network/proxy"
+	"github.com/kubonsai/kubonsai/sim/program"
+)
+
+// Tracer is what trace asks.
+type Tracer struct {
+	// Proxy are the rules of the current cluster; nil when there is none.
+	Proxy func() *proxy.Proxy
+	// Here is where a connection of this machine meets those rules.
+	Here func(host string, port uint16) *network.Namespace
+	// PodNet is the network of a running pod; nil when there is no such pod.
+	PodNet func(namespace, pod string) *network.Namespace
+}
+
+const traceHelp = `
+Options:
+  --from POD        begin in this pod (or NAMESPACE/POD) instead of on this machine
+  -n, --namespace   the pod's namespace, "default" if it is not given
+  --udp             a datagram instead of a TCP connection
+
+The walk is printed rule by rule: the name, the Service, its port, the endpoints
+with what network policies say of each, and the result. The exit status is 0
+when whichever endpoint is chosen would answer, else 1.
+
+Examples:
+  kubonsai trace localhost:30599
+  kubonsai trace --from curl http://hello-server-service:8080/
+`
+
+func traceCommand(t *Tracer) command {
+	return command{name: "trace", args: "[--from POD] [-n NAMESPACE] [--udp] URL|HOST[:PORT]", long: traceHelp,
+		short: "Explain a connection: which name, Service, rule and endpoint, or why none.",
+		run:   func(c *program.Context, args []string) int { return trace(c, t, args) }}
+}
+
+func trace(c *program.Context, t *Tracer, args []string) int {
+	pod, namespace, target := "", "default", ""
+	proto := network.TCP
+	for i := 0; i < len(args); i++ {
+		name, value, given := strings.Cut(args[i], "=")
+		switch name {
+		case "--from", "-n", "--namespace":
+			if !given {
+				if i++; i == len(args) {
+					return fail(c, "%s needs a value", name)
+				}
+				value = args[i]
+			}
+			if name == "--from" {
+				pod = value
+			} else {
+				namespace = value
+			}
+		case "--udp":
+			proto = network.UDP
+		default:
+			if strings.HasPrefix(args[i], "-") {
+				return fail(c, "unknown option %s; see kubonsai trace --help", args[i])
+			}
+			if target != "" {
+				return fail(c, "one destination at a time: %s or %s", target, args[i])
+			}
+			target = args[i]
+		}
+	}
+	host, port, err := destination(target)
+	if err != "" {
+		return fail(c, "%s", err)
+	}
+	rules := t.Proxy()
+	if rules == nil {
+		fmt.Fprintln(c.Stderr, "kubonsai: there is no cluster")
+		return 1
+	}
+	from := t.Here(host, port)
+	if pod != "" {
+		pod = strings.TrimPrefix(pod, "pod/")
+		if ns, name, ok := strings.Cut(pod, "/"); ok {
+			namespace, pod = ns, name
+		}
+		if from = t.PodNet(namespace, pod); from == nil {
+			fmt.Fprintf(c.Stderr, "kubonsai: no pod %s runs in namespace %s\n", pod, namespace)
+			return 1
+		}
+		fmt.Fprintf(c.Stdout, "from pod %s/%s (%s)\n", namespace, pod, from.Addr())
+	} else {
+		fmt.Fprintf(c.Stdout, "from this machine (%s)\n", from.Addr())
+	}
+	steps, connects := rules.Trace(from, proto, host, port)
+	printSteps(c.Stdout, steps)
+	if !connects {
+		return 1
+	}
+	return 0
+}
+
+// destination reads a URL, or host and port; the port is the scheme's own when
+// it is left out.
+func destination(text string) (host string, port uint16, err string) {
+	if text == "" {
+		return "", 0, "what destination? See kubonsai trace --help"
+	}
+	port = 80
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		rest = text
+	} else if scheme == "https" {
+		port = 443
+	} else if scheme != "http" && scheme != "tcp" {
+		return "", 0, "unknown scheme " + scheme
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	host, number, given := strings.Cut(rest[strings.LastIndexByte(rest, '@')+1:], ":")
+	if given {
+		n, e := strconv.ParseUint(number, 10, 16)
+		if e != nil || n == 0 {
+			return "", 0, "not a port: " + number
+		}
+		port = uint16(n)
+	}
+	if host == "" {
+		return "", 0, "no host in " + text
+	}
+	return host, port, ""
+}
+
+func printSteps(w io.Writer, steps []proxy.Step) {
+	for _, s := range steps {
+		fmt.Fprintf(w, "%-10s %s\n", s.Rule, s.Result)
+		for _, d := range s.Detail {
+			fmt.Fprintf(w, "%-10s   %s\n", "", d)
+		}
+	}
+}
