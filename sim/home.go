@@ -29,9 +29,14 @@ import (
 // readerUID is the reader's user id.
 const readerUID = 1000
 
+// homeSize is how much the reader's files may hold: all of them are kept in
+// one record, which a browser has to save while its page waits.
+const homeSize = 8 << 20
+
 // makeHome fills the reader's file system: anew, or from the kept state.
 func (m *Machine) makeHome(state *kept) error {
 	f := m.files
+	f.SetLimit(homeSize)
 	if state != nil && state.files != nil {
 		if err := json.Unmarshal(state.files, f); err != nil {
 			return fmt.Errorf("the saved files cannot be read: %w", err)

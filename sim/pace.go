@@ -22,12 +22,16 @@ var errNoEditor = errors.New("no editor here: this host cannot open one")
 func (m *Machine) Now() time.Time { return m.clock.Now() }
 
 // Turn runs runnable processes, and timers due at or before limit, at most
-// steps of them in all. It reports whether something is still runnable or due:
-// the host should then call it again, after letting its own events in. When it
+// steps of them in all, fewer when a process uses up its quantum (see
+// kernel.Proc.Tick). It reports whether something is still runnable or due: the
+// host should then call it again, after letting its own events in. When it
 // returns false the clock stands at limit (or a little past it, see Spend).
 func (m *Machine) Turn(limit time.Time, steps int) (more bool) {
 	for range steps {
 		if m.kernel.Step() {
+			if m.kernel.UsedUp() {
+				return true
+			}
 			continue
 		}
 		if !m.clock.Step(m.reach(limit)) {

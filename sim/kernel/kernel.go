@@ -48,6 +48,10 @@ type killed struct{ code int }
 // exited unwinds the goroutine of a process that called Exit.
 type exited struct{ code int }
 
+// quantum is how many small steps (see Tick) a process may take before it
+// yields: about a millisecond of them in a browser.
+const quantum = 1024
+
 // Kernel owns the processes and the baton.
 type Kernel struct {
 	clock   *clock.Clock
@@ -57,14 +61,14 @@ type Kernel struct {
 	live    map[int]*Proc
 	back    chan struct{} // the running process hands the baton back here
 	panics  func(p *Proc, reason any, stack []byte)
-	quantum int // process steps since the last yield; see Tick
-	yieldAt int
+	quantum int  // process steps since the last yield; see Tick
+	used    bool // the last Step ended because its quantum was used up
 	onSpend func(until time.Time)
 }
 
 // New returns a kernel whose processes sleep on the given clock.
 func New(c *clock.Clock) *Kernel {
-	return &Kernel{clock: c, live: map[int]*Proc{}, back: make(chan struct{}), yieldAt: 4096}
+	return &Kernel{clock: c, live: map[int]*Proc{}, back: make(chan struct{})}
 }
 
 // OnPanic sets what is told of a program that panicked. The process ends with
@@ -185,12 +189,17 @@ func (k *Kernel) Step() bool {
 		k.runq = k.runq[1:]
 		p.queued = false
 	}
-	k.current = p
+	k.current, k.used = p, false
 	p.resume <- struct{}{}
 	<-k.back
 	k.current = nil
 	return true
 }
+
+// UsedUp reports whether the last Step ended because the process had used up
+// its quantum: it is busy, and a host that must stay answerable looks at its
+// wall clock now.
+func (k *Kernel) UsedUp() bool { return k.used }
 
 // park gives the baton back and waits to be resumed.
 func (p *Proc) park() {
@@ -249,12 +258,12 @@ func (p *Proc) Yield() error {
 }
 
 // Tick is called by interpreters at every small step (a statement, a loop
-// turn); every few thousand of them it yields, so that an endless loop can
-// neither starve the other processes nor hide from a signal.
+// turn); every thousand of them it yields, so that an endless loop can neither
+// starve the other processes nor hide from a signal.
 func (p *Proc) Tick() {
 	p.kernel.quantum++
-	if p.doomed || p.kernel.quantum >= p.kernel.yieldAt {
-		p.kernel.quantum = 0
+	if p.doomed || p.kernel.quantum >= quantum {
+		p.kernel.quantum, p.kernel.used = 0, true
 		p.checkDoom()
 		p.kernel.enqueue(p)
 		p.park()

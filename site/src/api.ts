@@ -91,7 +91,7 @@ export interface Run extends AsyncIterable<Chunk> {
   readonly terminal: string
   /** The shell's working directory, once the run has ended. */
   readonly dir: string
-  /** Ctrl-C; what does not end within a second is killed. */
+  /** Ctrl-C; what does not end by it at once is killed. */
   stop(): void
   /** Ctrl-C, once. */
   interrupt(): void
@@ -636,20 +636,14 @@ class RunImpl implements Run {
   stop(): void {
     if (this.done) return
     this.tell('interrupt')
+    setTimeout(() => this.tell('kill'), 60)
     // A program that does not even answer is stuck in a loop that cannot be
     // interrupted: it is ended, and the cluster comes back as it was saved.
     let answered = false
+    const restart = (): void => { if (!this.done) this.cluster.restart('a command could not be stopped, so the cluster’s program was ended') }
     this.cluster.status().then(() => { answered = true }, () => { answered = true })
-    setTimeout(() => {
-      if (!answered && !this.done) this.cluster.restart('a command could not be stopped, so the cluster’s program was ended')
-    }, 700)
-    setTimeout(() => {
-      if (this.done) return
-      this.tell('kill')
-      setTimeout(() => {
-        if (!this.done) this.cluster.restart('a command could not be stopped, so the cluster’s program was ended')
-      }, 2000)
-    }, 1000)
+    setTimeout(() => { if (!answered) restart() }, 700)
+    setTimeout(restart, 3000)
   }
 
   write(input: string | Uint8Array): void { this.tell('stdin', { data: bytes(input) }) }

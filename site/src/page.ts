@@ -27,7 +27,10 @@ export interface Running {
 /** What is kept of a block. */
 interface Shown { parts: { title: string; output: string }[]; status: number | null; text?: string }
 
+/** How many characters of a command's output are kept over a reload. */
 const KEEP = 24_000
+/** How many characters may wait to be drawn before the command is held back. */
+const AHEAD = 64_000
 const stateDir = '/var/lib/kubonsai/page'
 
 let settings: Settings = { name: 'default', dock: true, preload: true }
@@ -200,7 +203,8 @@ function section(s: Snippet, title: string): Screen {
 
 function status(s: Snippet, code: number): void {
   const t = strings(s.block.box)
-  s.say(code === 0 ? `✓ ${t.exit} 0` : code === 130 ? `■ ${t.stopped} (130)` : `✗ ${t.exit} ${code}`, code === 0 ? 'ok' : code === 130 ? '' : 'bad')
+  const stopped = code === 130 || code === 137 // Ctrl-C, or killed
+  s.say(code === 0 ? `✓ ${t.exit} 0` : stopped ? `■ ${t.stopped} (${code})` : `✗ ${t.exit} ${code}`, code === 0 ? 'ok' : stopped ? '' : 'bad')
 }
 
 /** How many characters fit beside each other in the output. */
@@ -215,10 +219,13 @@ function columnsOf(s: Snippet): number {
 /** Runs a block: its commands in order, those that never end beside the others. */
 export async function run(s: Snippet, early: () => boolean = () => false): Promise<void> {
   let stopped = false
+  let halt!: () => void
+  const halted = new Promise<void>(resolve => { halt = resolve })
   const live = new Set<Run>()
   const running: Running = {
     stop() {
       stopped = true
+      halt()
       for (const r of live) r.stop()
     },
   }
@@ -257,10 +264,13 @@ export async function run(s: Snippet, early: () => boolean = () => false): Promi
           part.output = ''
         }
         part.output = (part.output + chunk.text).slice(-KEEP)
-        await new Promise<void>(resolve => screen.write(chunk.text, chunk.stream === 'stderr', resolve))
+        screen.write(chunk.text, chunk.stream === 'stderr')
+        if (screen.waiting > AHEAD) await Promise.race([screen.drawn(), halted])
         save()
       }
-      return await r.exit
+      const code = await r.exit
+      await Promise.race([screen.drawn(), halted])
+      return code
     } catch (err) {
       if (!(err instanceof KubonsaiError)) throw err
       screen.write(`\n${err.message}\n`, true)
@@ -310,7 +320,7 @@ export async function run(s: Snippet, early: () => boolean = () => false): Promi
   shown.status = code
   screens.set(s, { screen: screens.get(s)?.screen ?? section(s, ''), shown })
   status(s, code)
-  if (!s.log.textContent) s.log.hidden = true
+  if (!shown.parts.some(p => p.title || p.output)) s.log.hidden = true
   s.dispatchEvent(new CustomEvent('kubonsai-exit', { bubbles: true, detail: { code } }))
   await keep(s).catch(() => {})
   await refreshFiles(c).catch(() => {})

@@ -2,14 +2,19 @@
  * What a terminal prints, as accessible text: lines of escaped text with the
  * usual colours. It understands what kubectl, watch and shell tools write:
  * carriage return, backspace, tab, colours, clearing and moving up. It keeps a
- * bounded number of lines, and takes big amounts in portions, so that a flood
- * of output neither fills the page nor freezes it.
+ * bounded number of lines, and takes big amounts in portions of a few
+ * milliseconds, so that a flood of output neither fills the page nor freezes it.
  */
 
 /** How many lines are kept. */
 export const MAX_LINES = 2000
-/** How many characters are drawn in one frame. */
-const PORTION = 24_000
+/** How many lines, and for how many milliseconds, are drawn in one frame. */
+const PORTION_LINES = 120
+const PORTION_TIME = 4
+/** How many characters are read between two looks at the time. */
+const PIECE = 1000
+/** When more characters than this wait, those that would scroll away are left out. */
+const FLOOD = 96_000
 
 interface Line { chars: string[]; styles: string[]; element: HTMLElement | null; dirty: boolean }
 
@@ -20,8 +25,13 @@ export class Screen {
   private style = ''
   private sgr = { fg: '', bold: false, dim: false, italic: false, underline: false, inverse: false }
   private rest = ''
-  private queue: { text: string; error: boolean; shown?: () => void }[] = []
+  private queue: { text: string; error: boolean }[] = []
+  /** How many characters wait to be drawn. */
+  waiting = 0
+  private onDrawn: (() => void)[] = []
   private scheduled = false
+  /** When drawing is welcome again: it takes at most a quarter of the page's time. */
+  private next = 0
   private dropped = 0
   private readonly into: HTMLElement
   private readonly cut: HTMLElement
@@ -37,18 +47,31 @@ export class Screen {
     this.cut.className = 'cut'
   }
 
-  /** Queues text; shown is called once it is on the page. */
-  write(text: string, error = false, shown?: () => void): void {
-    this.queue.push({ text, error, shown })
-    this.schedule()
+  /** Draws text: at once when the page has had time to rest, else soon. */
+  write(text: string, error = false): void {
+    this.queue.push({ text, error })
+    this.waiting += text.length
+    if (!this.scheduled && performance.now() >= this.next) this.portion()
+    if (this.queue.length) this.schedule()
+  }
+
+  /** Resolves when nothing waits to be drawn. */
+  drawn(): Promise<void> {
+    return this.queue.length ? new Promise(resolve => this.onDrawn.push(resolve)) : Promise.resolve()
   }
 
   clear(): void {
     this.queue = []
+    this.waiting = 0
     this.lines = []
     this.dropped = 0
     this.row = this.column = 0
     this.into.replaceChildren()
+    this.settle()
+  }
+
+  private settle(): void {
+    for (const fn of this.onDrawn.splice(0)) fn()
   }
 
   /** Draws what is queued at once; for text that is small and known. */
@@ -69,39 +92,41 @@ export class Screen {
       if (this.queue.length) this.schedule()
     }
     // A hidden page draws no frames, but what waits for its output must go on.
-    const timer = setTimeout(go, 100)
-    requestAnimationFrame(go)
+    const pause = this.next - performance.now()
+    const timer = setTimeout(go, Math.max(pause, 0) + 100)
+    if (pause > 16) setTimeout(() => requestAnimationFrame(go), pause - 16)
+    else requestAnimationFrame(go)
   }
 
   private portion(): void {
+    const begin = performance.now()
     const atEnd = this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight < 24
-    this.skip()
-    let budget = PORTION
-    const shown: (() => void)[] = []
-    while (this.queue.length && budget > 0) {
-      const head = this.queue[0]!
-      const piece = head.text.slice(0, budget)
-      budget -= piece.length
-      this.feed(piece, head.error)
-      if (piece.length < head.text.length) head.text = head.text.slice(piece.length)
-      else {
-        this.queue.shift()
-        if (head.shown) shown.push(head.shown)
-      }
-    }
+    if (this.waiting > FLOOD) this.skip()
+    const lines = this.row + PORTION_LINES
+    do {
+      const head = this.queue[0]
+      if (!head) break
+      let n = Math.min(PIECE, head.text.length)
+      if (n < head.text.length && (head.text.charCodeAt(n - 1) & 0xfc00) === 0xd800) n-- // not in the middle of a character
+      this.feed(head.text.slice(0, n), head.error)
+      this.waiting -= n
+      if (n < head.text.length) head.text = head.text.slice(n)
+      else this.queue.shift()
+    } while (this.row < lines && performance.now() - begin < PORTION_TIME)
+    this.trim()
     this.render()
     if (atEnd) this.scroller.scrollTop = this.scroller.scrollHeight
-    for (const fn of shown) fn()
+    const end = performance.now()
+    this.next = end + Math.max(16, 6 * (end - begin)) // as much again goes into layout and paint
+    if (!this.queue.length) this.settle()
   }
 
   /** Leaves out what would scroll away before anyone saw it. */
   private skip(): void {
-    const waiting = this.queue.reduce((n, q) => n + q.text.length, 0)
-    if (waiting < 4 * PORTION) return
     for (const q of this.queue) {
       let lines = 0
       let at = q.text.length
-      while (at > 0 && lines < MAX_LINES / 4) {
+      while (at > 0 && lines < PORTION_LINES * 2) {
         at = q.text.lastIndexOf('\n', at - 1)
         lines++
       }
@@ -112,8 +137,18 @@ export class Screen {
         q.text = q.text.slice(at + 1)
         this.column = 0
       }
-      if (q.text.length > 2 * PORTION) q.text = q.text.slice(-2 * PORTION)
+      if (q.text.length > FLOOD / 2) q.text = q.text.slice(-FLOOD / 2)
     }
+    this.waiting = this.queue.reduce((n, q) => n + q.text.length, 0)
+  }
+
+  /** Forgets the oldest lines. */
+  private trim(): void {
+    if (this.lines.length <= MAX_LINES + PORTION_LINES) return
+    const gone = this.lines.splice(0, this.lines.length - MAX_LINES)
+    for (const l of gone) l.element?.remove()
+    this.dropped += gone.length
+    this.row -= gone.length
   }
 
   private line(): Line {
@@ -154,12 +189,6 @@ export class Screen {
       } else if (c === 7) continue
       else if (c < 32 || c === 127) this.put(String.fromCodePoint(c === 127 ? 0x2421 : 0x2400 + c), error)
       else this.put(ch, error)
-    }
-    if (this.lines.length > MAX_LINES + 200) {
-      const gone = this.lines.splice(0, this.lines.length - MAX_LINES)
-      for (const l of gone) l.element?.remove()
-      this.dropped += gone.length
-      this.row -= gone.length
     }
   }
 

@@ -138,10 +138,8 @@ export class Snippet extends HTMLElement {
     } catch (err) {
       this.fail(err)
     } finally {
-      if (this.block.kind === 'snippet') {
-        if (!stopped) this.ended()
-        this.dataset['runs'] = String(Number(this.dataset['runs'] ?? 0) + 1)
-      }
+      // Whether it runs is said by page.ts: the next run may be under way already.
+      if (this.block.kind === 'snippet') this.dataset['runs'] = String(Number(this.dataset['runs'] ?? 0) + 1)
     }
   }
 

@@ -86,10 +86,14 @@ const Home = "/home/reader"
 
 const (
 	sliceTime  = 8 * time.Millisecond   // the longest stretch of work between two looks at the inbox
-	sliceSteps = 64                     // steps between two looks at the wall clock
+	sliceSteps = 8                      // steps between two looks at the wall clock
+	stepTime   = 100 * time.Millisecond // the longest that a step of a paused cluster works
 	flushEvery = 250 * time.Millisecond // how often a busy cluster is saved
+	flushShare = 20                     // a save that took t is not followed by another within 20 t
 	suspended  = 5 * time.Second        // a wake-up later than this was a sleeping machine
 	window     = 256 << 10              // output in flight to the page, per run
+	outputRate = 30 * time.Millisecond  // how often a busy run's output is sent
+	outputSize = 32 << 10               // so much output is sent at once
 	maxChange  = 1 << 20                // bytes of watch events in one frame
 )
 
@@ -123,7 +127,9 @@ type hostRun struct {
 	id      int
 	run     Run
 	out     []*Frame
+	sent    time.Time // when out was last sent
 	edits   map[int]func(string, bool)
+	broken  bool // interrupted or killed
 	exited  bool
 	dropped bool
 }
@@ -244,8 +250,13 @@ func (h *Host) handle(f *Frame) error {
 				r.run.CloseInput()
 			}
 		case KindInterrupt:
+			r.broken = true
 			r.run.Interrupt()
 		case KindKill:
+			if r.broken { // an interrupt that came with it works first
+				h.cluster.Turn(h.cluster.Now(), sliceSteps)
+			}
+			r.broken = true
 			r.run.Kill()
 		case KindResize:
 			r.run.Resize(f.Columns, f.Rows)
@@ -315,10 +326,7 @@ func (h *Host) handle(f *Frame) error {
 			if due.Before(h.cluster.Now()) {
 				due = h.cluster.Now()
 			}
-			for range 1000 {
-				if !h.cluster.Turn(due, sliceSteps) {
-					break
-				}
+			for h.cluster.Turn(due, sliceSteps) && h.wall().Sub(wall) < stepTime {
 			}
 			h.pace.Rebase(h.cluster.Now(), wall)
 		}
@@ -485,7 +493,7 @@ func (h *Host) Cycle() time.Duration {
 			break
 		}
 	}
-	exits := h.deliver()
+	exits := h.deliver(more)
 	h.save(exits || h.urgent)
 	h.tell(more)
 	if more {
@@ -495,29 +503,45 @@ func (h *Host) Cycle() time.Duration {
 }
 
 // deliver sends what has happened since the last call, except exits, which
-// wait until what the commands did is saved.
-func (h *Host) deliver() (exits bool) {
+// wait until what the commands did is saved. The exit of a command that was
+// interrupted does not wait: whoever stops it is not kept by a slow storage,
+// and what it did is saved right after. While the cluster is busy, output is
+// gathered for a little while: the page has to draw each piece.
+func (h *Host) deliver(busy bool) (exits bool) {
+	wall := h.wall()
 	for _, id := range h.ids() {
 		if w := h.watches[id]; w != nil && w.dirty {
 			h.drain(w)
 			continue
 		}
 		r := h.runs[id]
-		if r == nil {
+		if r == nil || len(r.out) == 0 || busy && !r.exited && wall.Sub(r.sent) < outputRate && r.small() {
 			continue
 		}
+		r.sent = wall
 		for _, f := range r.out {
 			if f.Kind == KindExit {
-				h.held = append(h.held, f)
 				delete(h.runs, id)
 				exits = true
-				continue
+				if !r.broken {
+					h.held = append(h.held, f)
+					continue
+				}
 			}
 			h.send(f)
 		}
 		r.out = nil
 	}
 	return exits
+}
+
+// small reports whether what waits to be sent is so little that more may come.
+func (r *hostRun) small() bool {
+	n := 0
+	for _, f := range r.out {
+		n += len(f.Data)
+	}
+	return n < outputSize
 }
 
 // save makes what has happened durable: at once when a command has ended, else
@@ -528,8 +552,10 @@ func (h *Host) save(now bool) {
 		return
 	}
 	h.unsaved, h.urgent = false, false
+	begin := h.wall()
 	err := h.cluster.Flush()
-	h.nextSave = h.wall().Add(flushEvery)
+	end := h.wall()
+	h.nextSave = end.Add(max(flushEvery, flushShare*end.Sub(begin)))
 	if err != nil {
 		h.failing++
 		h.nextSave = h.wall().Add(min(time.Duration(1<<min(h.failing, 6))*time.Second, time.Minute))

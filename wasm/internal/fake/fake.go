@@ -79,7 +79,13 @@ func (c *Cluster) Now() time.Time { return c.clock.Now() }
 // Turn implements bridge.Cluster.
 func (c *Cluster) Turn(limit time.Time, steps int) bool {
 	for range steps {
-		if !c.kernel.Step() && !c.clock.Step(limit) {
+		if c.kernel.Step() {
+			if c.kernel.UsedUp() {
+				return true
+			}
+			continue
+		}
+		if !c.clock.Step(limit) {
 			c.clock.SetNow(limit)
 			return false
 		}
