@@ -32,7 +32,10 @@ interface Host {
   timer(ms: number, wake: () => void): unknown
   cancel(timer: unknown): void
   storage(kind: string): Storage | null
-  receive?: (head: string, data: Uint8Array | null) => void
+  /** The next request that has come; null when there is none. */
+  take(): [head: string, data: Uint8Array | null] | null
+  /** Set by the program: there is something to take. */
+  wake?: () => void
 }
 
 declare global {
@@ -90,8 +93,16 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const started = new Promise<void>(resolve => (ready = resolve))
   const finished = new Promise<void>(resolve => (finish = resolve))
   const channel = isNode ? null : new MessageChannel()
-  let wakeUp: (() => void) | null = null
-  if (channel) channel.port1.onmessage = () => wakeUp?.()
+  const inbox: [string, Uint8Array | null][] = []
+  // While the program has yielded, what comes waits for it: requests are taken
+  // together, before its next slice of work, instead of one slice each.
+  let yielded: (() => void) | null = null
+  const goOn = (): void => {
+    const wake = yielded
+    yielded = null
+    wake?.()
+  }
+  if (channel) channel.port1.onmessage = goOn
   const host: Host = {
     post(head, data) {
       options.onFrame(decode(head, data))
@@ -99,14 +110,14 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     ready,
     ended: finish,
     yield(wake) {
-      if (channel) {
-        wakeUp = wake
-        channel.port2.postMessage(0)
-      } else setImmediate(wake)
+      yielded = wake
+      if (channel) channel.port2.postMessage(0)
+      else setImmediate(goOn)
     },
     timer: (ms, wake) => setTimeout(wake, Math.min(ms, 0x7fffffff)),
     cancel: timer => clearTimeout(timer as ReturnType<typeof setTimeout>),
     storage: kind => options.storage?.(kind) ?? null,
+    take: () => inbox.shift() ?? null,
   }
   hosts[id] = host
   const go = new globalThis.Go()
@@ -124,8 +135,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   await Promise.race([started, crashed])
   return {
     send(frame) {
-      if (exited || !host.receive) throw new Error('the cluster’s program has ended')
-      host.receive(...encode(frame))
+      if (exited || !host.wake) throw new Error('the cluster’s program has ended')
+      inbox.push(encode(frame))
+      if (!yielded) host.wake()
     },
     ended: Promise.race([finished, crashed]),
   }

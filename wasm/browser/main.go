@@ -23,17 +23,12 @@ import (
 // version is set by the build: -ldflags "-X main.version=…".
 var version = "dev"
 
-type inbound struct{ head, data []byte }
+// bell wakes the host loop; ringing it twice is ringing it once.
+type bell chan struct{}
 
-// queue holds the messages that have come and wakes the host loop.
-type queue struct {
-	messages []inbound
-	wake     chan struct{}
-}
-
-func (q *queue) poke() {
+func (b bell) ring() {
 	select {
-	case q.wake <- struct{}{}:
+	case b <- struct{}{}:
 	default:
 	}
 }
@@ -49,18 +44,8 @@ func main() {
 		return
 	}
 	debug.SetGCPercent(150) // fewer collections, and 1,000 pods still within 100 MB: scripts/bench/run
-	q := &queue{wake: make(chan struct{}, 1)}
-	receive := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		m := inbound{head: []byte(args[0].String())}
-		if len(args) > 1 && args[1].Type() == js.TypeObject {
-			m.data = bytesOf(args[1])
-		}
-		q.messages = append(q.messages, m)
-		q.poke()
-		return nil
-	})
-	wake := js.FuncOf(func(js.Value, []js.Value) any { q.poke(); return nil })
-	defer receive.Release()
+	b := make(bell, 1)
+	wake := js.FuncOf(func(js.Value, []js.Value) any { b.ring(); return nil })
 	defer wake.Release()
 
 	send := func(f *bridge.Frame) {
@@ -76,29 +61,33 @@ func main() {
 	}
 	host := bridge.NewHost(version, func(o bridge.OpenOptions) (*bridge.Opened, error) { return open(port, o) }, send, time.Now)
 
-	port.Set("receive", receive)
+	port.Set("wake", wake)
 	port.Call("ready")
 	timer := js.Null()
 	for !host.Ended() {
-		for len(q.messages) > 0 {
-			m := q.messages[0]
-			q.messages = q.messages[1:]
-			host.Receive(m.head, m.data)
+		select { // whatever rang for is taken now
+		case <-b:
+		default:
+		}
+		for m := port.Call("take"); !m.IsNull() && !host.Ended(); m = port.Call("take") {
+			var data []byte
+			if d := m.Index(1); d.Type() == js.TypeObject {
+				data = bytesOf(d)
+			}
+			host.Receive([]byte(m.Index(0).String()), data)
 		}
 		if host.Ended() {
 			break
 		}
 		switch wait := cycle(host, send); {
-		case len(q.messages) > 0:
-			continue
 		case wait == 0:
 			port.Call("yield", wake)
-			<-q.wake
+			<-b
 		case wait < 0:
-			<-q.wake
+			<-b
 		default:
 			timer = port.Call("timer", float64(wait)/float64(time.Millisecond), wake)
-			<-q.wake
+			<-b
 			port.Call("cancel", timer)
 		}
 	}
