@@ -119,27 +119,43 @@ test('edit, run again, reset to the original', async () => {
   await context.close()
 })
 
-test('Stop on while true; do :; done comes within 200 ms', async t => {
+test('Stop comes within 200 ms, and the page never stutters', async t => {
   const context = await fresh()
   const page = await tab(context, site.url)
   const s = block(page, 'kubectl get nodes')
   await complete(s)
-  for (const script of ['while true; do :; done', 'for ((;;)); do ((i++)); done', 'yes', 'sleep 10000', 'while true; do kubectl get nodes; done']) {
+  const endless = [
+    'while true; do :; done', 'for ((;;)); do ((i++)); done', 'while :; do echo y; done', 'yes', 'sleep 10000', 'kubectl get pods -w',
+    'while true; do kubectl get nodes; done', 'yes | head -c 1000000000 | wc', 'seq 1 1000000000 | sort', 'seq 1000000000 | tac',
+    "printf 'a%.0s' {1..3000} > a; while :; do grep -E '(a*)*b' a; done", 'while read x; do echo $x; done < <(yes)',
+    'while :; do x=$(echo hi); done', 'while :; do find / > /dev/null; done', 'while :; do yes > f; done', 'trap "" INT; while :; do :; done',
+  ]
+  await site.browser.startTracing(page, { categories: ['toplevel'] })
+  for (const script of endless) {
     await edit(s, script)
-    const times = []
-    do { // on a machine that others use too, the best of three is the program's own
-      await run(s)
-      await s.getByRole('button', { name: 'Stop', exact: true }).waitFor()
-      await page.waitForTimeout(500)
-      times.push(await s.evaluate(e => new Promise(resolve => {
-        const begin = performance.now()
-        e.shadowRoot.querySelector('.run').click()
-        const look = () => e.running ? setTimeout(look, 2) : resolve(Math.round(performance.now() - begin))
-        look()
-      })))
-    } while (times.at(-1) >= 200 && times.length < 3)
-    t.diagnostic(`${times.join(', ')} ms: ${script}`)
-    assert.ok(Math.min(...times) < 200, `${script}: ${times} ms`)
+    await run(s)
+    await s.getByRole('button', { name: 'Stop', exact: true }).waitFor()
+    await page.waitForTimeout(500)
+    const time = await s.evaluate(e => new Promise(resolve => {
+      const begin = performance.now()
+      e.shadowRoot.querySelector('.run').click()
+      const look = () => e.running ? setTimeout(look, 2) : resolve(Math.round(performance.now() - begin))
+      look()
+    }))
+    t.diagnostic(`${time} ms: ${script}`)
+    assert.ok(time < 200, `${script}: ${time} ms`)
+    assert.match(await s.locator('.status').textContent(), script.startsWith('trap') ? /stopped \(137\)/ : /stopped \(130\)/)
+  }
+  // Processor time, not the wall's: others may use this machine too.
+  const { traceEvents } = JSON.parse((await site.browser.stopTracing()).toString())
+  const main = new Set(traceEvents.filter(e => e.name === 'thread_name' && e.args.name === 'CrRendererMain').map(e => `${e.pid} ${e.tid}`))
+  const tasks = traceEvents.filter(e => e.ph === 'X' && main.has(`${e.pid} ${e.tid}`)).map(e => (e.tdur ?? 0) / 1000)
+  t.diagnostic(`${Math.max(...tasks).toFixed(1)} ms: the main thread's longest task of ${tasks.length}`)
+  assert.ok(tasks.length > 100 && Math.max(...tasks) <= 50)
+  // What cannot end by itself for lack of memory says so.
+  for (const script of ['echo {1..100000000}', 'x=a; while :; do x=$x$x; done', 'yes > f']) {
+    await edit(s, script)
+    assert.match((await complete(s)).output, /cannot allocate memory|No space left on device/)
   }
   assert.ok(await page.evaluate(() => document.querySelectorAll('*').length) < 20_000)
   clean(page)
