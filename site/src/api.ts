@@ -100,7 +100,7 @@ export interface Run extends AsyncIterable<Chunk> {
   /** Ctrl-D. */
   end(): void
   resize(columns: number, rows: number): void
-  /** Everything that was printed, once the run has ended. */
+  /** Everything that was printed (the last 4 MiB of it), once the run has ended. */
   result(): Promise<{ stdout: string; stderr: string; code: number }>
 }
 
@@ -133,12 +133,20 @@ export interface State {
 
 /** What on() can listen to. */
 export interface Events {
-  /** An object of the cluster came, changed or went. */
+  /**
+   * An object of the cluster came, changed or went, of whatever kind but Event;
+   * custom resources too. What is there already is told to the first listener,
+   * as ADDED.
+   */
   change: WatchEvent
   /** A Kubernetes Event was recorded. */
   event: WatchEvent
-  /** A run of this Cluster printed something. */
-  output: Chunk & { run: Run }
+  /**
+   * A run printed something: whoever started it, in this tab or another one.
+   * id names the run among all runs of the cluster, as long as its program
+   * lives; run is there when this Cluster started it.
+   */
+  output: Chunk & { id: number; terminal: string; run?: Run }
   /** Speed, pause, or whether everything is saved. */
   state: State
   /** Something the reader should know, such as a storage that is full. */
@@ -173,6 +181,7 @@ const utf8 = new TextEncoder()
 
 /** Boots a cluster, or opens the one that the storage holds. */
 export async function create(options: CreateOptions = {}): Promise<Cluster> {
+  checkOptions(options)
   const name = options.name ?? 'default'
   let storage = options.storage ?? (isNode ? 'memory' : 'indexeddb')
   const wasm = options.wasmModule ?? new URL(options.wasmURL ?? here('kubonsai.wasm'), isNode ? undefined : location.href).href
@@ -202,6 +211,15 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
   return cluster
 }
 
+function checkOptions(o: { seed?: number; nodes?: number | string; speed?: number; start?: Date; name?: string }): void {
+  const bad = (field: string, value: unknown, must: string): void => { throw new KubonsaiError('BadOption', `${field} is ${String(value)}: it must be ${must}, or left out`) }
+  if (typeof o.nodes === 'number' && !(Number.isInteger(o.nodes) && o.nodes >= 1 && o.nodes <= 10_000)) bad('nodes', o.nodes, 'a whole number from 1 to 10000')
+  if (o.seed !== undefined && !(Number.isSafeInteger(o.seed) && o.seed >= 0)) bad('seed', o.seed, 'a whole number, 0 or greater')
+  if (o.speed !== undefined && !(o.speed >= 0.5 && o.speed <= 100)) bad('speed', o.speed, 'a number from 0.5 to 100')
+  if (o.start !== undefined && Number.isNaN(o.start.getTime())) bad('start', o.start, 'a valid Date')
+  if (o.name === '') bad('name', "''", 'a name')
+}
+
 type Handler = { resolve: (f: Answer) => void; reject: (e: Error) => void; kind: RequestKind }
 
 /** An open cluster; made by create(). */
@@ -219,7 +237,9 @@ export class Cluster {
   private readonly watches = new Map<number, (f: Answer | Error) => void>()
   private readonly listeners = new Map<keyof Events, Set<(e: never) => void>>()
   private readonly urls = new Map<string, Uint8Array>()
-  private followed: AbortController | null = null
+  private readonly followed: { change: AbortController | null; event: AbortController | null } = { change: null, event: null }
+  /** Decoders of the output of other clients' runs. */
+  private readonly heard = new Map<number, { stdout: TextDecoder; stderr: TextDecoder; clear: boolean }>()
   private state: State = { now: new Date(0), speed: 1, paused: false, busy: false, storage: '', saved: true }
   private stateAt = 0
   private current: Promise<void>
@@ -355,6 +375,7 @@ export class Cluster {
 
   /** Deletes everything and boots a new cluster. Runs and watches end. */
   async reset(options: { seed?: number; nodes?: number | string } = {}): Promise<void> {
+    checkOptions(options)
     const { nodes, ...rest } = options
     this.note(await this.ask('reset', nodes === undefined ? rest : { ...rest, nodes: String(nodes) }))
     await this.again()
@@ -380,20 +401,21 @@ export class Cluster {
     let set = this.listeners.get(event)
     if (!set) this.listeners.set(event, (set = new Set()))
     set.add(fn as (e: never) => void)
-    if (event === 'change' || event === 'event') this.follow()
+    if (event === 'change' || event === 'event') this.follow(event)
+    if (event === 'output') this.port.listen(true)
     return () => {
       set.delete(fn as (e: never) => void)
-      if (!this.listeners.get('change')?.size && !this.listeners.get('event')?.size) {
-        this.followed?.abort()
-        this.followed = null
-      }
+      if (set.size > 0) return
+      if (event === 'change' || event === 'event') this.unfollow(event)
+      if (event === 'output') this.port.listen(false)
     }
   }
 
   /** Saves and ends the cluster's program (in a page: leaves it to the other tabs). */
   async close(): Promise<void> {
     if (this.closed) return
-    this.followed?.abort()
+    this.unfollow('change')
+    this.unfollow('event')
     const done = this.ask('close', {}).catch(() => {})
     await Promise.race([done, new Promise<void>(resolve => setTimeout(resolve, 3000))])
     this.closed = new KubonsaiError('Closed', 'this cluster was closed: call create() for another')
@@ -455,6 +477,7 @@ export class Cluster {
     if (watch) return watch(f)
     const run = this.runs.get(id)
     if (run) return run.take(f)
+    if (f.id === undefined && f.run !== undefined) return this.hear(f.run, f)
     if (f.kind === 'state') this.emit('state', this.note(f))
     if (f.kind === 'notice') this.emit('notice', { level: f.level ?? 'info', code: f.code ?? '', message: f.message ?? '' })
   }
@@ -471,6 +494,7 @@ export class Cluster {
     const err = new KubonsaiError('Lost', final ? reason : `${reason}; the cluster goes on from its last saved state: run the command again`)
     const { runs, watches, pending } = { runs: [...this.runs.values()], watches: [...this.watches.values()], pending: [...this.pending.values()] }
     this.pending.clear()
+    this.heard.clear()
     for (const p of pending) p.reject(err)
     for (const r of runs) r.fail(err)
     this.watches.clear()
@@ -486,25 +510,77 @@ export class Cluster {
     })
   }
 
-  /** Watches what change and event tell of. */
-  private follow(): void {
-    if (this.followed) return
-    const stop = (this.followed = new AbortController())
-    const lists = ['/api/v1/nodes', '/api/v1/namespaces', '/api/v1/pods', '/api/v1/services', '/api/v1/configmaps', '/api/v1/replicationcontrollers', '/apis/apps/v1/replicasets', '/apis/apps/v1/deployments', '/apis/autoscaling/v2/horizontalpodautoscalers', '/api/v1/events']
-    for (const path of lists) {
-      void (async () => {
-        while (!stop.signal.aborted) {
-          try {
-            for await (const e of this.watch(path, { signal: stop.signal })) {
-              this.emit(path.endsWith('/events') ? 'event' : 'change', e)
-            }
-          } catch (err) {
-            if (this.closed || (err as KubonsaiError).code === 'WatchFailed') return
+  /** Takes what a run of another client prints. */
+  private hear(id: number, f: Answer): void {
+    let from = this.heard.get(id)
+    if (!from) this.heard.set(id, (from = { stdout: new TextDecoder(), stderr: new TextDecoder(), clear: false }))
+    if (f.kind === 'clear') from.clear = true
+    else if (f.kind === 'output') {
+      const data = f.data ?? new Uint8Array()
+      const stream = f.stream === 2 ? 'stderr' : 'stdout'
+      const chunk: Chunk = { stream, data, text: from[stream].decode(data, { stream: true }) }
+      if (from.clear) chunk.clear = true
+      from.clear = false
+      this.emit('output', { ...chunk, id, terminal: f.terminal ?? '' })
+    } else this.heard.delete(id) // exit, error
+  }
+
+  private unfollow(what: 'change' | 'event'): void {
+    this.followed[what]?.abort()
+    this.followed[what] = null
+  }
+
+  /** Watches what change or event tells of, as long as anyone listens. */
+  private follow(what: 'change' | 'event'): void {
+    if (this.followed[what]) return
+    const { signal } = (this.followed[what] = new AbortController())
+    const watched = new Set<string>()
+    const keep = async (path: string): Promise<void> => {
+      if (watched.has(path)) return
+      watched.add(path)
+      while (!signal.aborted) {
+        try {
+          for await (const e of this.watch(path, { signal })) {
+            this.emit(what, e)
+            if (path.endsWith('/customresourcedefinitions')) discover()
           }
-          if (!stop.signal.aborted) await new Promise(r => setTimeout(r, 300))
+        } catch (err) {
+          if (this.closed || (err as KubonsaiError).code === 'WatchFailed') break // it is not served any more
         }
-      })()
+        if (!signal.aborted) await new Promise(r => setTimeout(r, 300))
+      }
+      watched.delete(path)
     }
+    if (what === 'event') return void keep('/api/v1/events')
+    let soon = false
+    const discover = (): void => {
+      if (soon) return
+      soon = true
+      setTimeout(() => {
+        soon = false
+        this.watchable().then(paths => { for (const path of paths) void keep(path) }, () => {})
+      }, 20)
+    }
+    discover()
+    // What is served may be another selection after a restore or a reset.
+    const again = this.on('lost', discover)
+    signal.addEventListener('abort', again)
+  }
+
+  /** The paths of all lists that can be watched, each resource in its first version. */
+  private async watchable(): Promise<string[]> {
+    interface Group { name: string; preferredVersion: { groupVersion: string }; versions: { groupVersion: string }[] }
+    const get = async <T>(path: string): Promise<T> => (await this.fetch(path)).json() as Promise<T>
+    const { groups = [] } = await get<{ groups?: Group[] }>('/apis')
+    const paths = new Map<string, string>()
+    for (const [group, base] of [['', '/api/v1'], ...groups.flatMap(g => [g.preferredVersion, ...g.versions].map(v => [g.name, `/apis/${v.groupVersion}`]))] as [string, string][]) {
+      const { resources = [] } = await get<{ resources?: { name: string; verbs: string[] }[] }>(base)
+      for (const r of resources) {
+        if (!r.verbs.includes('watch') || r.name.includes('/') || r.name === 'events' || paths.has(`${group}/${r.name}`)) continue
+        paths.set(`${group}/${r.name}`, `${base}/${r.name}`)
+      }
+    }
+    return [...paths.values()]
   }
 
   /** @internal */
@@ -559,7 +635,7 @@ class RunImpl implements Run {
         if (this.clear) chunk.clear = true
         this.clear = false
         this.keep(chunk)
-        this.cluster.emit('output', { ...chunk, run: this })
+        this.cluster.emit('output', { ...chunk, id: f.run ?? this.id, terminal: this.terminal, run: this })
         if (this.reading) {
           this.queue.push(chunk)
           this.wake?.()

@@ -14,6 +14,11 @@ export interface Port {
    * the port opens it again by itself. final: nothing will come any more.
    */
   onlost: (reason: string, final: boolean) => void
+  /**
+   * Says whether the output of other clients' runs is wanted. It comes as
+   * frames of kind output, clear and exit with a run and a terminal, but no id.
+   */
+  listen(wanted: boolean): void
   /** Ends the cluster's program at once and starts it again from its saved state. */
   restart(reason: string): void
   close(): void
@@ -68,6 +73,7 @@ export function workerPort(options: PortOptions): Port {
       if (worker) worker.postMessage(frame)
       else queue.push(frame)
     },
+    listen() {}, // nobody else uses this program
     restart(reason) {
       if (closed) return
       worker?.terminate()
@@ -128,6 +134,7 @@ export function inlinePort(options: PortOptions): Port {
       if (send) send(frame)
       else queue.push(frame)
     },
+    listen() {}, // nobody else uses this program
     restart: reason => port.onlost(`${reason}; a cluster in the caller's own thread cannot be started again: close it and create it anew`, true),
     close() { closed = true },
   }

@@ -23,7 +23,7 @@ export const PROTOCOL = 1
 export const requests = [
   'hello', 'open', 'run', 'stdin', 'interrupt', 'kill', 'resize', 'ack', 'edited', 'fetch', 'watch', 'stop',
   'read', 'write', 'list', 'remove', 'url', 'steps', 'complete', 'snapshot', 'restore', 'reset', 'speed',
-  'pause', 'step', 'status', 'subscribe', 'close',
+  'pause', 'step', 'status', 'close',
 ] as const
 
 /** The kinds of frames from the cluster to the page. */
@@ -73,7 +73,6 @@ export interface Fields {
   text?: string
   ok?: boolean
   column?: number
-  output?: boolean
   method?: string
   path?: string
   headers?: Record<string, string>

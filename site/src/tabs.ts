@@ -14,6 +14,7 @@ type Note =
   | { type: 'answer'; to: string; frame: Answer }
   | { type: 'leader'; id: string; reason: string }
   | { type: 'who'; from: string }
+  | { type: 'listen'; from: string; wanted: boolean }
   | { type: 'lost'; reason: string; final: boolean }
 
 /** Reports whether this place can share a cluster between tabs. */
@@ -29,14 +30,16 @@ export function sharedPort(name: string, make: () => Port): Port {
   let local: Port | null = null
   let opened: Request[] = [] // our hello and open, to be said again to a new leader
   let waiting: Request[] = []
+  let listening = false
   let closed = false
   let release: (() => void) | null = null
 
   // The leader's books: its program knows one space of ids, each tab has its own.
   let next = 0
-  const routes = new Map<number, { tab: string; id: number; lasting: boolean }>()
+  const routes = new Map<number, { tab: string; id: number; lasting: boolean; terminal?: string }>()
   const ids = new Map<string, number>() // `${tab} ${id}` of runs and watches → the program's id
   const tabs = new Set<string>()
+  const listeners = new Set<string>() // tabs that want the output of the others' runs
   let open: Answer | null = null // the program's answer to open
 
   const port: Port = {
@@ -52,6 +55,11 @@ export function sharedPort(name: string, make: () => Port): Port {
       if (leader === null) waiting.push(frame)
       else if (leader === id) accept(id, frame)
       else tell({ type: 'frame', from: id, frame })
+    },
+    listen(wanted) {
+      listening = wanted
+      if (leader === id) hear(id, wanted)
+      else if (leader !== null) tell({ type: 'listen', from: id, wanted })
     },
     restart(reason) {
       if (local) local.restart(reason)
@@ -69,6 +77,13 @@ export function sharedPort(name: string, make: () => Port): Port {
 
   function tell(note: Note): void { if (!closed) channel.postMessage(note) }
 
+  /** Notes whether a tab wants the output of the others' runs. Leader only. */
+  function hear(tab: string, wanted: boolean): void {
+    if (wanted) listeners.add(tab)
+    else listeners.delete(tab)
+    if (tab !== id && !tabs.has(tab)) follow(tab)
+  }
+
   /** Gives a tab's frame to the program. Leader only. */
   function accept(tab: string, frame: Request): void {
     if (!local) return
@@ -78,7 +93,7 @@ export function sharedPort(name: string, make: () => Port): Port {
     }
     const mine = ++next
     const lasting = frame.kind === 'run' || frame.kind === 'watch'
-    routes.set(mine, { tab, id: frame.id, lasting })
+    routes.set(mine, { tab, id: frame.id, lasting, terminal: frame.kind === 'run' ? frame.terminal : undefined })
     if (lasting) ids.set(`${tab} ${frame.id}`, mine)
     const out: Request = { ...frame, id: mine }
     if (frame.run !== undefined) out.run = ids.get(`${tab} ${frame.run}`) ?? 1e9
@@ -92,6 +107,7 @@ export function sharedPort(name: string, make: () => Port): Port {
     tabs.add(tab)
     navigator.locks.request(`kubonsai:${name}:tab:${tab}`, { signal: leaving.signal }, () => {
       tabs.delete(tab)
+      listeners.delete(tab)
       for (const [mine, route] of routes) {
         if (route.tab !== tab) continue
         if (route.lasting) local?.send({ id: ++next, kind: 'interrupt', run: mine }), local?.send({ id: ++next, kind: 'stop', watch: mine })
@@ -116,9 +132,17 @@ export function sharedPort(name: string, make: () => Port): Port {
       ids.delete(`${route.tab} ${route.id}`)
     }
     if (frame.kind === 'reply' && frame.storage !== undefined && !open) open = frame
-    const answer: Answer = { ...frame, id: route.id }
-    if (route.tab === id) port.onframe(answer)
-    else tell({ type: 'answer', to: route.tab, frame: answer })
+    if (route.terminal !== undefined && frame.kind !== 'edit') {
+      // The program's own id names the run for everybody.
+      const heard: Answer = { kind: frame.kind, run: frame.id, terminal: route.terminal, stream: frame.stream, data: frame.data, status: frame.status }
+      for (const tab of listeners) if (tab !== route.tab) pass(tab, heard)
+    }
+    pass(route.tab, route.terminal === undefined ? { ...frame, id: route.id } : { ...frame, id: route.id, run: frame.id })
+  }
+
+  function pass(tab: string, frame: Answer): void {
+    if (tab === id) port.onframe(frame)
+    else tell({ type: 'answer', to: tab, frame })
   }
 
   function forget(): void {
@@ -138,6 +162,7 @@ export function sharedPort(name: string, make: () => Port): Port {
       port.onlost(reason, final)
     }
     tell({ type: 'leader', id, reason: took ? 'the tab that ran the cluster was closed' : '' })
+    if (listening) listeners.add(id)
     if (took) port.onlost('the tab that ran the cluster was closed', false)
     for (const frame of waiting.splice(0)) accept(id, frame)
   }
@@ -152,6 +177,9 @@ export function sharedPort(name: string, make: () => Port): Port {
       case 'answer':
         if (leader !== id && (note.to === id || note.to === '*')) port.onframe(note.frame)
         break
+      case 'listen':
+        if (leader === id) hear(note.from, note.wanted)
+        break
       case 'who':
         if (leader === id) tell({ type: 'leader', id, reason: '' })
         break
@@ -162,6 +190,7 @@ export function sharedPort(name: string, make: () => Port): Port {
         if (leader === note.id || leader === id) break
         const changed = leader !== null
         leader = note.id
+        if (listening) tell({ type: 'listen', from: id, wanted: true })
         if (changed) port.onlost(note.reason, false)
         for (const frame of waiting.splice(0)) tell({ type: 'frame', from: id, frame })
         break

@@ -78,6 +78,96 @@ for (const [where, worker] of cases) {
   })
 }
 
+for (const [where, worker] of cases) {
+  test(`${where}: changes of every kind, and of those that come later`, async () => {
+    const c = await create({ worker })
+    const seen = []
+    const off = c.on('change', e => seen.push(`${e.type} ${e.object.kind}`))
+    const events = []
+    c.on('event', e => events.push(e.object.metadata.name))
+    const until = async ok => { for (let i = 0; i < 200 && !ok(); i++) await new Promise(r => setTimeout(r, 10)) }
+    await until(() => seen.length >= 2 && events.length >= 1)
+    assert.deepEqual(seen.sort(), ['ADDED CustomResourceDefinition', 'ADDED Node'])
+    assert.deepEqual(events, ['fake-event'])
+    await c.run('define').exit
+    await until(() => seen.includes('ADDED Widget'))
+    assert.ok(seen.includes('ADDED Widget'), String(seen))
+    off()
+    await c.close()
+  })
+
+  test(`${where}: the rest of the manual`, async () => {
+    const notices = []
+    const c = await create({ worker, name: 'manual', seed: 7, nodes: 2, speed: 2 })
+    assert.equal(c.restored, false)
+    // output of every run, with its terminal and id
+    const heard = []
+    const off = c.on('output', o => heard.push([o.terminal, o.stream, o.text, typeof o.id, o.run?.terminal]))
+    await c.run('echo a', { terminal: 'one' }).exit
+    await c.run('warn b', { terminal: 'two', beside: true }).exit
+    off()
+    await c.run('echo unheard').exit
+    assert.deepEqual(heard, [['one', 'stdout', 'a\n', 'number', 'one'], ['two', 'stderr', 'b\n', 'number', 'two']])
+    // a run's own calls
+    const watching = c.run('watch')
+    await new Promise(r => setTimeout(r, 50))
+    watching.interrupt()
+    assert.equal(await watching.exit, 130)
+    const reading = c.run('read\nsize', { interactive: true, columns: 90, rows: 20 })
+    reading.resize(100, 30)
+    reading.end()
+    assert.equal((await reading.result()).stdout, 'got 100 × 30\n')
+    assert.equal(reading.dir, '/home/reader')
+    const cleared = []
+    for await (const chunk of c.run('echo a\nclear\necho b')) cleared.push([chunk.text, chunk.clear ?? false])
+    assert.deepEqual(cleared.at(-1), ['b\n', true])
+    // files and URLs
+    await c.files.write('dir/a', 'A')
+    assert.deepEqual((await c.files.list('dir')).map(e => e.name), ['a'])
+    await c.files.remove('dir')
+    await assert.rejects(c.files.read('dir/a'), /write\(\) makes one/)
+    await c.url('https://example.com/x.yaml', 'x: 1\n')
+    assert.equal((await c.run('curl https://example.com/x.yaml').result()).stdout, 'x: 1\n')
+    assert.equal(await c.run('curl https://example.com/y.yaml').exit, 6)
+    // what a terminal asks
+    assert.deepEqual((await c.steps('echo a\nsleep 9 & kubectl get pods -w')).complete, true)
+    assert.equal((await c.steps('for i in 1')).complete, false)
+    await c.files.write('apple', '')
+    assert.deepEqual(await c.complete('main', 'cat ap'), { words: ['apple'], start: 4 })
+    // time
+    const states = []
+    c.on('state', s => states.push(s))
+    assert.equal((await c.setSpeed(50)).speed, 50)
+    assert.equal((await c.pause()).paused, true)
+    const run = c.run('sleep 1')
+    await new Promise(r => setTimeout(r, 30))
+    await c.step()
+    assert.equal(await run.exit, 0)
+    assert.equal((await c.resume()).paused, false)
+    assert.equal(c.last.speed, 50)
+    assert.ok(states.some(s => s.busy) && states.some(s => !s.busy))
+    // watch, its signal, and what reset does to it
+    const stop = new AbortController()
+    for await (const e of c.watch('/api/v1/nodes', { signal: stop.signal })) {
+      assert.equal(e.object.metadata.name, 'fake-worker')
+      stop.abort()
+    }
+    const reset = []
+    c.on('lost', l => reset.push(l))
+    c.on('notice', n => notices.push(n))
+    const broken = c.run('sleep 1000')
+    await c.reset({ seed: 8 })
+    await assert.rejects(broken.exit, /run it again/)
+    assert.deepEqual(reset.map(l => l.reset), [true])
+    assert.equal((await c.run('curl https://example.com/x.yaml').result()).stdout, 'x: 1\n')
+    assert.deepEqual(notices, [])
+    await c.close()
+    await c.close()
+    await assert.rejects(c.status(), /call create\(\)/)
+    assert.throws(() => c.watch('/api/v1/nodes'), /call create\(\)/)
+  })
+}
+
 test('a directory keeps the cluster; damage is set aside and told', async () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'kubonsai-'))
   let c = await create({ storage: `file:${dir}` })
@@ -101,7 +191,12 @@ test('errors say what to do', async () => {
   await assert.rejects(create({ storage: 'indexeddb', worker: false }), /storage: 'memory'/)
   await assert.rejects(create({ storage: 'tape' }), /unknown storage "tape": use/)
   await assert.rejects(create({ wasmURL: 'file:///nowhere.wasm' }), /nowhere\.wasm/)
+  for (const [field, value] of [['nodes', 0], ['nodes', 1.5], ['nodes', 1e6], ['seed', -1], ['speed', 0], ['speed', NaN], ['start', new Date(NaN)], ['name', '']]) {
+    await assert.rejects(create({ [field]: value }), e => e.code === 'BadOption' && e.message.startsWith(`${field} is `))
+  }
   const c = await create()
+  await assert.rejects(c.reset({ nodes: 0 }), /whole number from 1/)
+  await assert.rejects((async () => { for await (const _ of c.watch('/api/v1/nothing')) break })(), /fetch\('\/apis'\)/)
   await assert.rejects(c.fetch('nodes'), /must begin with a slash/)
   await assert.rejects(c.fetch('/api/v1/nodes?watch=1'), /use watch\(path\)/)
   await assert.rejects(c.setSpeed(1000), /not between/)

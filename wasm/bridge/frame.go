@@ -52,7 +52,6 @@ const (
 	KindPause     = "pause"     // paused → state
 	KindStep      = "step"      // runs up to the next timer → state
 	KindStatus    = "status"    // → state
-	KindSubscribe = "subscribe" // output: also send the output of other clients' runs
 	KindClose     = "close"     // saves and ends
 )
 
@@ -109,7 +108,6 @@ type Frame struct {
 	Text        string `json:"text,omitempty"`
 	OK          bool   `json:"ok,omitempty"`
 	Column      int    `json:"column,omitempty"`
-	Output      bool   `json:"output,omitempty"`
 
 	Method  string            `json:"method,omitempty"`
 	Path    string            `json:"path,omitempty"`
@@ -198,7 +196,7 @@ func (f *Frame) check() error {
 		if !(f.Speed >= MinSpeed && f.Speed <= MaxSpeed) {
 			return fmt.Errorf("speed %v is not between %v and %v", f.Speed, MinSpeed, MaxSpeed)
 		}
-	case KindSteps, KindComplete, KindSnapshot, KindReset, KindPause, KindStep, KindStatus, KindSubscribe, KindClose:
+	case KindSteps, KindComplete, KindSnapshot, KindReset, KindPause, KindStep, KindStatus, KindClose:
 	case KindRestore:
 		return need(len(f.Data) > 0, "data")
 	default:

@@ -239,7 +239,7 @@ func (h *Host) handle(f *Frame) error {
 			if f.Kind == KindAck {
 				return nil
 			}
-			return &codedError{"NotRunning", fmt.Sprintf("run %d is not under way", f.Run)}
+			return &codedError{"NotRunning", fmt.Sprintf("run %d is not under way (any more): call run() for another", f.Run)}
 		}
 		switch f.Kind {
 		case KindStdin:
@@ -280,7 +280,7 @@ func (h *Host) handle(f *Frame) error {
 	case KindStop:
 		w := h.watches[f.Watch]
 		if w == nil {
-			return &codedError{"NotRunning", fmt.Sprintf("watch %d is not open", f.Watch)}
+			return &codedError{"NotRunning", fmt.Sprintf("watch %d is not open (any more): call watch() for another", f.Watch)}
 		}
 		w.watch.Stop()
 		delete(h.watches, f.Watch)
@@ -333,7 +333,6 @@ func (h *Host) handle(f *Frame) error {
 		h.state(reply)
 	case KindStatus:
 		h.state(reply)
-	case KindSubscribe: // reserved: the page's relay knows who wants what
 	default:
 		return fmt.Errorf("request %q is known but not served", f.Kind)
 	}
@@ -707,7 +706,7 @@ func (h *Host) startWatch(f *Frame) error {
 				text = status.Message
 			}
 		}
-		return &codedError{"WatchFailed", text}
+		return &codedError{"WatchFailed", text + " (" + f.Path + "): fetch('/apis') tells what is served"}
 	}
 	w := &hostWatch{id: f.ID, watch: resp.Watch, dirty: true}
 	h.watches[f.ID] = w
@@ -768,7 +767,7 @@ func (h *Host) file(f, reply *Frame) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, fs.ErrNotExist):
-			return &codedError{"NotFound", err.Error()}
+			return &codedError{"NotFound", err.Error() + "; list() names the files that are there, write() makes one"}
 		}
 		return err
 	}

@@ -27,6 +27,8 @@ type Cluster struct {
 	files   *vfs.FS
 	backend store.Backend
 	watches []*watch
+	defined bool // widgets are served
+	urls    func(string) ([]byte, bool)
 	Flushes int
 	FailNow error // what Flush returns
 }
@@ -69,7 +71,7 @@ func Open(backend store.Backend, o bridge.OpenOptions) (*Cluster, bool, error) {
 	if err := c.files.MkdirAll(bridge.Home, 0o755); err != nil {
 		return nil, false, err
 	}
-	c.kernel = kernel.New(c.clock)
+	c.kernel, c.urls = kernel.New(c.clock), o.URLs
 	return c, restored, nil
 }
 
@@ -123,23 +125,53 @@ func (c *Cluster) Files() *vfs.FS { return c.files }
 // Dir implements bridge.Cluster.
 func (c *Cluster) Dir(string) string { return bridge.Home }
 
-// Handler implements bridge.Cluster: nodes can be read and watched.
+// Handler implements bridge.Cluster: nodes, events and definitions can be read
+// and watched, and widgets once the command "define" was run.
 func (c *Cluster) Handler() rest.Handler {
 	return rest.HandlerFunc(func(r *rest.Request) *rest.Response {
-		node := map[string]any{"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": "fake-worker", "uid": "1"}}
+		object := func(version, kind, name string) any {
+			return map[string]any{"apiVersion": version, "kind": kind, "metadata": map[string]any{"name": name, "uid": "1"}}
+		}
+		lists := map[string]any{
+			"/api/v1/nodes":  object("v1", "Node", "fake-worker"),
+			"/api/v1/events": object("v1", "Event", "fake-event"),
+			"/apis/apiextensions.k8s.io/v1/customresourcedefinitions": object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "widgets.example.com"),
+		}
+		groups := map[string]any{"/api/v1": []any{"nodes", "nodes/status", "events"}, "/apis/apiextensions.k8s.io/v1": []any{"customresourcedefinitions"}}
+		if c.defined {
+			lists["/apis/example.com/v1/widgets"] = object("example.com/v1", "Widget", "fake-widget")
+			groups["/apis/example.com/v1"] = []any{"widgets"}
+		}
+		names, isGroup := groups[r.Path].([]any)
 		switch {
-		case r.Path == "/api/v1/nodes" && r.Query.Get("watch") != "":
-			w := &watch{queue: []rest.Event{{Type: rest.Added, Object: node}}}
+		case lists[r.Path] != nil && r.Query.Get("watch") != "":
+			w := &watch{path: r.Path, queue: []rest.Event{{Type: rest.Added, Object: lists[r.Path]}}}
 			c.watches = append(c.watches, w)
 			return &rest.Response{Code: 200, Watch: w}
-		case r.Path == "/api/v1/nodes":
-			return &rest.Response{Code: 200, Object: map[string]any{"kind": "NodeList", "items": []any{node}}}
+		case lists[r.Path] != nil:
+			return &rest.Response{Code: 200, Object: map[string]any{"kind": "List", "items": []any{lists[r.Path]}}}
+		case r.Path == "/apis":
+			var all []any
+			for _, path := range []string{"/apis/apiextensions.k8s.io/v1", "/apis/example.com/v1"} {
+				if groups[path] != nil {
+					v := map[string]any{"groupVersion": path[len("/apis/"):]}
+					all = append(all, map[string]any{"name": strings.Split(path, "/")[2], "preferredVersion": v, "versions": []any{v}})
+				}
+			}
+			return &rest.Response{Code: 200, Object: map[string]any{"groups": all}}
+		case isGroup:
+			var all []any
+			for _, name := range names {
+				all = append(all, map[string]any{"name": name, "verbs": []string{"list", "watch"}})
+			}
+			return &rest.Response{Code: 200, Object: map[string]any{"resources": all}}
 		}
 		return &rest.Response{Code: 404, Object: &metav1.Status{Message: "the server could not find the requested resource", Code: 404}}
 	})
 }
 
 type watch struct {
+	path   string
 	queue  []rest.Event
 	notify func()
 	ended  bool
@@ -152,6 +184,14 @@ func (w *watch) Next() (rest.Event, bool) {
 	e := w.queue[0]
 	w.queue = w.queue[1:]
 	return e, true
+}
+
+// again says that the watch's object has changed.
+func (w *watch) again() {
+	w.queue = append(w.queue, rest.Event{Type: rest.Modified, Object: map[string]any{"kind": "CustomResourceDefinition", "metadata": map[string]any{"name": "widgets.example.com"}}})
+	if w.notify != nil {
+		w.notify()
+	}
 }
 func (w *watch) Done() bool       { return w.ended && len(w.queue) == 0 }
 func (w *watch) Notify(fn func()) { w.notify = fn }
@@ -166,12 +206,12 @@ type run struct {
 	ready kernel.WaitQueue
 }
 
-func (r *run) Interrupt()      { r.proc.Signal(kernel.SIGINT) }
-func (r *run) Kill()           { r.proc.Signal(kernel.SIGKILL) }
-func (r *run) Write(b []byte)  { _, _ = r.stdin.Write(b) }
-func (r *run) CloseInput()     { r.stdin.CloseWrite() }
-func (r *run) Resize(int, int) {}
-func (r *run) Ack(n int)       { r.sent -= n; r.ready.Wake() }
+func (r *run) Interrupt()               { r.proc.Signal(kernel.SIGINT) }
+func (r *run) Kill()                    { r.proc.Signal(kernel.SIGKILL) }
+func (r *run) Write(b []byte)           { _, _ = r.stdin.Write(b) }
+func (r *run) CloseInput()              { r.stdin.CloseWrite() }
+func (r *run) Resize(columns, rows int) { r.opt.Columns, r.opt.Rows = columns, rows }
+func (r *run) Ack(n int)                { r.sent -= n; r.ready.Wake() }
 
 func (r *run) print(stream int, text string) {
 	for r.opt.Window > 0 && r.sent > r.opt.Window {
@@ -239,7 +279,7 @@ func (r *run) command(p *kernel.Proc, line string) int {
 			return 1
 		}
 		r.print(1, string(data))
-	case "read":
+	case "read": // the first line that is typed, or the end of input
 		buf := make([]byte, 1024)
 		n, _ := r.stdin.Read(buf)
 		r.print(1, "got "+string(buf[:n]))
@@ -256,6 +296,22 @@ func (r *run) command(p *kernel.Proc, line string) int {
 		r.print(1, fmt.Sprintf("edited %v: %s", ok, text))
 	case "clear":
 		r.opt.OnClear()
+	case "size":
+		r.print(1, fmt.Sprintf("%d × %d\n", r.opt.Columns, r.opt.Rows))
+	case "curl":
+		if data, ok := r.c.urls(rest); ok {
+			r.print(1, string(data))
+			return 0
+		}
+		r.print(2, "curl: (6) Could not resolve host: "+rest+"\n")
+		return 6
+	case "define":
+		r.c.defined = true
+		for _, w := range r.c.watches {
+			if strings.HasSuffix(w.path, "/customresourcedefinitions") {
+				w.again()
+			}
+		}
 	case "exit":
 		n, _ := strconv.Atoi(rest)
 		return n
