@@ -66,8 +66,10 @@ export function block(page, words) {
   return page.locator('kube-snippet').filter({ has: page.locator('xpath=self::*') }).and(page.locator(`xpath=//pre[contains(., ${JSON.stringify(words)})]/following-sibling::*[1][self::kube-snippet]`)).first()
 }
 
-export const run = snippet => snippet.getByRole('button', { name: 'Run', exact: true }).click()
-export const stop = snippet => snippet.getByRole('button', { name: 'Stop', exact: true }).click()
+/** What the elements say, in every language of the site (site/src/i18n.ts). */
+export const words = { run: /^(Run|実行)$/, stop: /^(Stop|停止)$/, edit: /^(Edit|編集)$/, save: /^(Save|保存)$/, speed: /^(Speed|速度)$/ }
+export const run = snippet => snippet.getByRole('button', { name: words.run }).click()
+export const stop = snippet => snippet.getByRole('button', { name: words.stop }).click()
 /** Waits for the block to end and returns its output and status. */
 export async function ended(snippet, timeout = 60_000) {
   const begin = Date.now()
@@ -95,10 +97,10 @@ export async function shows(snippet, what, timeout = 20_000) {
 }
 /** Puts another text into a block. */
 export async function edit(snippet, script) {
-  if (await snippet.locator('textarea').count() === 0) await snippet.getByRole('button', { name: 'Edit', exact: true }).click()
+  if (await snippet.locator('textarea').count() === 0) await snippet.getByRole('button', { name: words.edit }).click()
   await snippet.locator('textarea').fill(script)
 }
 export const dock = page => page.locator('kube-dock')
 export async function speed(page, times) {
-  await dock(page).getByRole('combobox', { name: 'Speed' }).selectOption(String(times))
+  await dock(page).getByRole('combobox', { name: words.speed }).selectOption(String(times))
 }
