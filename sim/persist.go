@@ -55,6 +55,8 @@ type meta struct {
 // ErrFutureState says that a kept state was written by a later version.
 var ErrFutureState = errors.New("the saved cluster was written by a newer version of kubonsai: update the page, or reset the cluster to start over")
 
+var errIncomplete = errors.New("the saved cluster has no meta record, so what else is there of it cannot be used")
+
 // Saver is a part of a cluster, beside the API objects, whose state is kept.
 type Saver interface {
 	// Dirty returns the records that have changed since the last call.
@@ -384,6 +386,9 @@ func readKept(records []store.Record) (k *kept, bad []string, err error) {
 			}
 			of.objects[objectKey] = obj
 		}
+	}
+	if !k.found && len(records) > 0 {
+		return nil, nil, errIncomplete
 	}
 	if !k.found {
 		return nil, bad, nil

@@ -5,6 +5,7 @@
 // --fake links the test cluster instead of the simulation; --no-compress leaves
 // out the .br and .gz files; --no-check leaves out the type check.
 import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -77,7 +78,14 @@ const bundle = await esbuild.build({
   entryPoints: { kubonsai: 'src/kubonsai.ts', 'kubonsai-api': 'src/api.ts' },
 })
 await esbuild.build({ ...common, outfile: path.join(out, 'kubonsai-worker.js'), entryPoints: ['src/worker.ts'] })
-await esbuild.build({ ...common, outfile: path.join(out, 'sw.js'), entryPoints: ['src/sw.ts'], format: 'iife', define: { ...common.define, VERSION: JSON.stringify(`${version}-${Date.now().toString(36)}`) } })
+// The service worker keeps every file of the release; its name for them changes with what is in them.
+const release = readdirSync(out).filter(f => /^kubonsai.*\.(js|wasm)$/.test(f)).sort()
+const hash = createHash('sha256')
+for (const f of release) hash.update(f).update(readFileSync(path.join(out, f)))
+await esbuild.build({
+  ...common, outfile: path.join(out, 'sw.js'), entryPoints: ['src/sw.ts'], format: 'iife',
+  define: { ...common.define, VERSION: JSON.stringify(`${version}-${hash.digest('hex').slice(0, 12)}`), FILES: JSON.stringify(release) },
+})
 
 // The manual of the JS API: declarations, one file.
 writeFileSync(path.join(out, 'kubonsai-api.d.ts'), declarations())

@@ -14,5 +14,5 @@ const dir = path.join(path.dirname(fileURLToPath(import.meta.url)), 'e2e')
 chromiumPath() // once, before the tests run
 const files = readdirSync(dir).filter(f => f.endsWith('.test.mjs')).map(f => path.join(dir, f))
 const pattern = process.argv[2] ? [`--test-name-pattern=${process.argv[2]}`] : []
-const r = spawnSync(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=300000', ...pattern, ...files], { stdio: 'inherit' })
+const r = spawnSync(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=900000', ...pattern, ...files], { stdio: 'inherit' })
 process.exit(r.status ?? 1)

@@ -120,7 +120,7 @@ function layout({ meta, html }, file) {
 <link rel="icon" href="${up}icon.svg" type="image/svg+xml">
 <link rel="alternate" hreflang="${otherLang}" href="${clean(there)}">
 <link rel="stylesheet" href="${up}site.css">
-<script type="module" src="${up}kubonsai.js" data-nodes="${meta.nodes ?? 3}"></script>
+<script type="module" src="${up}kubonsai.js" data-nodes="${meta.nodes ?? 3}" data-offline="${up}sw.js"></script>
 </head>
 <body>
 <a class="skip" href="#text">${w.skip}</a>

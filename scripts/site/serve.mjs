@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url'
 
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.mjs': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.json': 'application/json', '.ts': 'text/plain; charset=utf-8', '.png': 'image/png', '.txt': 'text/plain; charset=utf-8', '.yaml': 'text/yaml; charset=utf-8' }
 
-/** Starts a server; port 0 is any free one. */
-export function serve(dir, port = 0) {
+/** Starts a server; port 0 is any free one; extra are headers of every answer. */
+export function serve(dir, port = 0, extra = {}) {
   const root = path.resolve(dir)
   const server = createServer((req, res) => {
     let name
@@ -27,7 +27,7 @@ export function serve(dir, port = 0) {
       file = path.join(file, 'index.html')
     }
     if (!existsSync(file)) return void res.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
-    const headers = { 'content-type': types[path.extname(file)] ?? 'application/octet-stream', 'cache-control': 'no-cache', vary: 'accept-encoding' }
+    const headers = { 'content-type': types[path.extname(file)] ?? 'application/octet-stream', 'cache-control': 'no-cache', vary: 'accept-encoding', ...extra }
     const accepted = String(req.headers['accept-encoding'] ?? '')
     for (const [encoding, ext] of [['br', '.br'], ['gzip', '.gz']]) {
       if (accepted.includes(encoding) && existsSync(file + ext)) {

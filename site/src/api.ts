@@ -149,7 +149,7 @@ export interface Events {
   output: Chunk & { id: number; terminal: string; run?: Run }
   /** Speed, pause, or whether everything is saved. */
   state: State
-  /** Something the reader should know, such as a storage that is full. */
+  /** Something the reader should know, such as a storage that is full; what came before anyone listened is told to the first listener. */
   notice: { level: 'info' | 'warning' | 'error'; code: string; message: string }
   /** The cluster was started anew from its saved state (its tab was closed, its program ended) or was reset; runs and watches are gone. */
   lost: { reason: string; reset: boolean }
@@ -207,7 +207,7 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
     port.close()
     throw err
   }
-  if (warning) queueMicrotask(() => cluster.emit('notice', { level: 'warning', code: 'NotKept', message: warning }))
+  if (warning) cluster.emit('notice', { level: 'warning', code: 'NotKept', message: warning })
   return cluster
 }
 
@@ -238,6 +238,8 @@ export class Cluster {
   private readonly listeners = new Map<keyof Events, Set<(e: never) => void>>()
   private readonly urls = new Map<string, Uint8Array>()
   private readonly followed: { change: AbortController | null; event: AbortController | null } = { change: null, event: null }
+  /** Notices from before anyone listened, such as what the storage had to say when it was opened. */
+  private readonly unheard: Events['notice'][] = []
   /** Decoders of the output of other clients' runs. */
   private readonly heard = new Map<number, { stdout: TextDecoder; stderr: TextDecoder; clear: boolean }>()
   private state: State = { now: new Date(0), speed: 1, paused: false, busy: false, storage: '', saved: true }
@@ -401,6 +403,7 @@ export class Cluster {
     let set = this.listeners.get(event)
     if (!set) this.listeners.set(event, (set = new Set()))
     set.add(fn as (e: never) => void)
+    if (event === 'notice') queueMicrotask(() => { for (const n of this.unheard.splice(0)) this.emit('notice', n) })
     if (event === 'change' || event === 'event') this.follow(event)
     if (event === 'output') this.port.listen(true)
     return () => {
@@ -426,6 +429,7 @@ export class Cluster {
 
   /** @internal */
   emit<K extends keyof Events>(event: K, value: Events[K]): void {
+    if (event === 'notice' && !this.listeners.get('notice')?.size && this.unheard.length < 10) this.unheard.push(value as Events['notice'])
     for (const fn of this.listeners.get(event) ?? []) (fn as (e: Events[K]) => void)(value)
   }
 

@@ -11,7 +11,9 @@
  * data-nodes ("3", "0" for none, or "2/4Gi,4/8Gi" for the CPU and memory of
  * each) and data-seed (of a new cluster), data-speed, data-wasm (where
  * kubonsai.wasm is), data-dock="off" (no pane at the bottom),
- * data-preload="off" (nothing is fetched before the first Run).
+ * data-preload="off" (nothing is fetched before the first Run),
+ * data-offline="sw.js" (the site's service worker, so that its pages work
+ * offline after the first visit).
  */
 import { findBlocks, markingOf, type Block } from './blocks.ts'
 import { Snippet } from './snippet.ts'
@@ -28,6 +30,7 @@ export const settings = {
   wasm: script?.dataset['wasm'] ? new URL(script.dataset['wasm'], location.href).href : undefined,
   dock: script?.dataset['dock'] !== 'off',
   preload: script?.dataset['preload'] !== 'off',
+  offline: script?.dataset['offline'],
 }
 
 let loading: Promise<typeof import('./page.ts')> | null = null

@@ -17,6 +17,7 @@ export interface Settings {
   wasm?: string | undefined
   dock: boolean
   preload: boolean
+  offline?: string | undefined
 }
 
 /** A block under way. */
@@ -40,7 +41,17 @@ const listeners = new Set<(c: Cluster) => void>()
 
 export function begin(s: Settings): void {
   settings = s
+  if (s.offline) offline(s.offline)
   void import('./dock.ts').then(dock => dock.begin(s.dock)).catch(() => {})
+}
+
+/** Registers the site's service worker, and tells it what this page has loaded before. */
+function offline(url: string): void {
+  void navigator.serviceWorker?.register(url).then(async () => {
+    const { active } = await navigator.serviceWorker.ready
+    const loaded = performance.getEntriesByType('resource').map(e => e.name)
+    active?.postMessage({ kubonsai: [location.href.replace(/#.*/, ''), ...loaded] })
+  }).catch(err => console.warn(`kubonsai: this page will not work offline: ${String(err)}`))
 }
 
 /** Tells fn of the page's cluster, now or when there is one. */

@@ -1,14 +1,17 @@
 /**
  * sw.js: makes a site that uses kubonsai readable and runnable offline after
- * the first visit. Opt-in: pages register it with
- * navigator.serviceWorker.register('sw.js'). What is asked of this origin is
- * kept; the network is asked first for pages, the cache first for the files of
- * a release.
+ * the first visit. Opt-in: the attribute data-offline of the script registers
+ * it, or a page does with navigator.serviceWorker.register('sw.js'). The files
+ * of the release are kept at once, and so is every page that is open, with what
+ * it has loaded; after that, whatever is asked of this origin. The network is
+ * asked first for pages, the cache first for the files of a release.
  */
 declare const VERSION: string
+declare const FILES: string[]
 
 interface ExtendableEvent extends Event { waitUntil(p: Promise<unknown>): void }
 interface FetchEvent extends ExtendableEvent { request: Request; respondWith(r: Promise<Response>): void }
+interface ExtendableMessageEvent extends ExtendableEvent { data: unknown }
 const scope = self as unknown as {
   addEventListener(type: string, fn: (e: never) => void): void
   skipWaiting(): Promise<void>
@@ -16,10 +19,20 @@ const scope = self as unknown as {
   registration: { scope: string }
 }
 const cacheName = `kubonsai-${VERSION}`
-const files = ['./', 'kubonsai.js', 'kubonsai-api.js', 'kubonsai-worker.js', 'kubonsai.wasm']
+// The release lies beside this script, wherever the pages are.
+const release = new Set(FILES.map(f => new URL(f, location.href).href))
+const ours = (url: string): boolean => new URL(url).origin === location.origin
+
+/** Keeps what is not kept yet. */
+async function keep(urls: Iterable<string>): Promise<void> {
+  const cache = await caches.open(cacheName)
+  await Promise.allSettled([...urls].filter(ours).map(async url => {
+    if (!await cache.match(url)) await cache.add(url)
+  }))
+}
 
 scope.addEventListener('install', (e: ExtendableEvent) => {
-  e.waitUntil(caches.open(cacheName).then(c => Promise.allSettled(files.map(f => c.add(new URL(f, scope.registration.scope).href)))).then(() => scope.skipWaiting()))
+  e.waitUntil(keep(release).then(() => scope.skipWaiting()))
 })
 
 scope.addEventListener('activate', (e: ExtendableEvent) => {
@@ -29,22 +42,29 @@ scope.addEventListener('activate', (e: ExtendableEvent) => {
   })())
 })
 
+// A page says what it had loaded before this worker was there.
+scope.addEventListener('message', (e: ExtendableMessageEvent) => {
+  const urls = (e.data as { kubonsai?: unknown } | null)?.kubonsai
+  if (Array.isArray(urls)) e.waitUntil(keep(urls.map(String)))
+})
+
 scope.addEventListener('fetch', (e: FetchEvent) => {
-  const url = new URL(e.request.url)
-  if (e.request.method !== 'GET' || url.origin !== new URL(scope.registration.scope).origin) return
+  if (e.request.method !== 'GET' || !ours(e.request.url)) return
   e.respondWith((async () => {
     const cache = await caches.open(cacheName)
-    const release = /kubonsai[\w.-]*\.(?:js|wasm)$/.test(url.pathname)
-    if (release) {
-      const kept = await cache.match(e.request)
+    if (release.has(e.request.url)) {
+      const kept = await cache.match(e.request, { ignoreVary: true })
       if (kept) return kept
     }
     try {
       const fresh = await fetch(e.request)
-      if (fresh.ok && fresh.type === 'basic') void cache.put(e.request, fresh.clone())
+      if (fresh.ok && fresh.type === 'basic') {
+        const copy = fresh.clone()
+        e.waitUntil(cache.put(e.request, copy).catch(() => {})) // no room: it is not kept
+      }
       return fresh
     } catch (err) {
-      const kept = await cache.match(e.request, { ignoreSearch: true })
+      const kept = await cache.match(e.request, { ignoreSearch: true, ignoreVary: true })
       if (kept) return kept
       throw err
     }

@@ -78,6 +78,8 @@ type OpenOptions struct {
 type Opened struct {
 	Cluster  Cluster
 	Restored bool
+	// Storage is where it is kept, when that is not where it was to be kept.
+	Storage  string
 	Warnings []string
 }
 
@@ -350,6 +352,9 @@ func (h *Host) boot(reply *Frame, o OpenOptions, speed float64, paused bool) err
 	if err != nil {
 		return err
 	}
+	if opened.Storage != "" {
+		h.options.Storage = opened.Storage
+	}
 	wall := h.wall()
 	h.cluster, h.unsaved, h.nextSave, h.failing = opened.Cluster, false, time.Time{}, 0
 	h.pace = NewPace(h.cluster.Now(), wall, speed)
@@ -377,7 +382,7 @@ func (h *Host) again(reply *Frame, o OpenOptions) error {
 		}
 		return err
 	}
-	o.Snapshot, o.Erase = nil, false
+	o.Snapshot, o.Erase, o.Storage = nil, false, h.options.Storage
 	h.options = o
 	return err
 }

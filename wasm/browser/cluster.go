@@ -6,6 +6,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"syscall/js"
 
 	"github.com/kubonsai/kubonsai/sim"
@@ -31,67 +32,105 @@ func (c cluster) Start(terminal, script string, o bridge.RunOptions) bridge.Run 
 	})
 }
 
-// open boots a cluster on a storage, or restores the one that it holds.
+// open boots a cluster on a storage, or restores the one that it holds. Where
+// the browser's storage cannot be had (a private window), the cluster lives in
+// memory, and the reader is told.
 func open(port js.Value, o bridge.OpenOptions) (*bridge.Opened, error) {
 	backend, err := openStorage(port, o.Storage, o.Name)
-	if err != nil {
+	if err == nil {
+		var opened *bridge.Opened
+		if opened, err = boot(backend, o); err == nil {
+			return opened, nil
+		}
+		err = errors.Join(err, backend.Close())
+	}
+	var failed *storageError
+	if !errors.As(err, &failed) {
+		return nil, err
+	}
+	o.Storage = "memory"
+	if backend, err = openStorage(port, o.Storage, o.Name); err != nil {
 		return nil, err
 	}
 	opened, err := boot(backend, o)
 	if err != nil {
-		return nil, errors.Join(err, backend.Close())
+		return nil, err
 	}
+	opened.Storage = o.Storage
+	opened.Warnings = append(opened.Warnings, "this cluster is not kept, it lasts until the page is closed: "+failed.Error())
 	return opened, nil
 }
 
-func boot(backend store.Backend, o bridge.OpenOptions) (*bridge.Opened, error) {
+func boot(backend storage, o bridge.OpenOptions) (*bridge.Opened, error) {
+	nodes, shapes, err := provision.ParseNodes(o.Nodes)
+	if err != nil {
+		return nil, err
+	}
 	if o.Erase {
 		if err := backend.Clear(); err != nil {
 			return nil, err
 		}
 	}
-	keep := &loaded{Backend: backend}
+	undo := func() error { return nil }
 	if len(o.Snapshot) > 0 {
-		if err := replace(backend, o.Snapshot); err != nil {
+		if undo, err = replace(backend, o.Snapshot); err != nil {
 			return nil, err
 		}
 	}
-	nodes, shapes, err := provision.ParseNodes(o.Nodes)
+	keep := &loaded{Backend: backend}
+	start := func() (*sim.Cluster, error) {
+		c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, Log: func(text string) { println(text) }})
+		if keep.failed != nil {
+			// What cannot be read must not be written over.
+			return nil, &storageError{keep.failed}
+		}
+		return c, err
+	}
+	c, err := start()
+	if err != nil && keep.failed == nil && keep.records > 0 {
+		if len(o.Snapshot) > 0 {
+			return nil, errors.Join(err, undo())
+		}
+		// What this version cannot read is kept as it is, out of the way.
+		if e := backend.SetAside(err.Error()); e != nil {
+			return nil, errors.Join(err, e)
+		}
+		keep.warnings = append(keep.warnings, "the saved cluster was set aside and a new one was started: "+err.Error())
+		c, err = start()
+	}
 	if err != nil {
 		return nil, err
-	}
-	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, Log: func(text string) { println(text) }})
-	if err != nil {
-		return nil, err
-	}
-	if keep.failed != nil {
-		// What cannot be read must not be written over.
-		return nil, keep.failed
 	}
 	return &bridge.Opened{Cluster: cluster{c, backend}, Restored: keep.records > 0, Warnings: append(keep.warnings, c.Notices()...)}, nil
 }
 
 // replace puts a snapshot's records in the place of what the backend holds, in
-// one batch.
-func replace(backend store.Backend, snapshot []byte) error {
+// one batch; undo puts back what was there.
+func replace(backend store.Backend, snapshot []byte) (undo func() error, err error) {
 	records, err := sim.ReadSnapshot(snapshot)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	old, err := backend.Load()
 	if err != nil && old == nil {
-		return err
+		return nil, err
 	}
+	return func() error { return backend.Append(instead(records, old)) }, backend.Append(instead(old, records))
+}
+
+// instead is the batch that makes old into records.
+func instead(old, records []store.Record) []store.Record {
+	batch := slices.Clone(records)
 	fresh := map[string]bool{}
 	for _, r := range records {
 		fresh[r.Key] = true
 	}
 	for _, r := range old {
 		if !fresh[r.Key] {
-			records = append(records, store.Record{Key: r.Key})
+			batch = append(batch, store.Record{Key: r.Key})
 		}
 	}
-	return backend.Append(records)
+	return batch
 }
 
 // loaded notes what a backend had to say while it was read: records that were

@@ -70,9 +70,8 @@ func explain(what string, err error) error {
 	return fmt.Errorf("storage: %s: %w", what, err)
 }
 
-func (b *idbBackend) Load() ([]store.Record, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
+// rows reads everything, as it is stored.
+func (b *idbBackend) rows(ctx context.Context) ([]row, error) {
 	txn, err := b.db.Transaction(idb.TransactionReadOnly, recordStore)
 	if err != nil {
 		return nil, explain("load", err)
@@ -117,14 +116,42 @@ func (b *idbBackend) Load() ([]store.Record, error) {
 		}
 		rows = append(rows, row{keys[i].String(), value})
 	}
+	return rows, nil
+}
+
+func (b *idbBackend) Load() ([]store.Record, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	rows, err := b.rows(ctx)
+	if err != nil {
+		return nil, err
+	}
 	good, bad := unseal(rows)
 	if len(bad) == 0 {
 		return good, nil
+	}
+	if good == nil {
+		good = []store.Record{} // something was read: there is nothing good in it
 	}
 	if err := b.setAside(ctx, bad); err != nil {
 		return good, errors.Join(damaged(bad), err)
 	}
 	return good, damaged(bad)
+}
+
+// SetAside implements storage.
+func (b *idbBackend) SetAside(reason string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	rows, err := b.rows(ctx)
+	if err != nil {
+		return err
+	}
+	var bad []badRow
+	for _, r := range rows {
+		bad = append(bad, badRow{row: r, reason: reason})
+	}
+	return b.setAside(ctx, bad)
 }
 
 // setAside moves rows to the quarantine, in one transaction.

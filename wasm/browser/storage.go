@@ -15,22 +15,47 @@ import (
 	"github.com/kubonsai/kubonsai/sim/store"
 )
 
+// storage is a backend that can put what it holds out of the way.
+type storage interface {
+	store.Backend
+	// SetAside moves all records to where they are kept, but not loaded.
+	SetAside(reason string) error
+}
+
+// storageError is a browser's storage that cannot be had or read.
+type storageError struct{ err error }
+
+func (e *storageError) Error() string { return e.err.Error() }
+func (e *storageError) Unwrap() error { return e.err }
+
+// memory is a storage that nothing can damage.
+type memory struct{ *store.Memory }
+
+func (m memory) SetAside(string) error { return m.Clear() }
+
 // memories are the clusters kept in this program's memory: closing one and
 // opening it again, as a restore does, must find what was there.
 var memories = map[string]*store.Memory{}
 
-func openStorage(port js.Value, kind, name string) (store.Backend, error) {
+func openStorage(port js.Value, kind, name string) (storage, error) {
 	switch {
 	case kind == "memory":
 		if memories[name] == nil {
 			memories[name] = store.NewMemory()
 		}
-		return memories[name], nil
+		return memory{memories[name]}, nil
 	case kind == "" || kind == "indexeddb":
-		if js.Global().Get("indexedDB").IsUndefined() {
-			return nil, errors.New("this place has no IndexedDB: use storage: 'memory', or in Node storage: 'file:DIRECTORY'")
+		if !js.Global().Get("indexedDB").Truthy() {
+			if js.Global().Get("process").Get("versions").Truthy() {
+				return nil, errors.New("Node has no IndexedDB: use storage: 'memory' or 'file:DIRECTORY'")
+			}
+			return nil, &storageError{errors.New("this browser has no IndexedDB")}
 		}
-		return openIDB(name)
+		b, err := openIDB(name)
+		if err != nil {
+			return nil, &storageError{err}
+		}
+		return b, nil
 	case strings.HasPrefix(kind, "file:"):
 		storage := port.Call("storage", kind)
 		if !storage.Truthy() {
@@ -78,6 +103,20 @@ func (f *foreign) Append(batch []store.Record) error {
 		list.SetIndex(i, pair)
 	}
 	_, err := await(f.object.Call("append", list))
+	return err
+}
+
+// SetAside implements storage.
+func (f *foreign) SetAside(string) error {
+	v, err := await(f.object.Call("load"))
+	if err != nil {
+		return err
+	}
+	keys := js.Global().Get("Array").New()
+	for i := range v.Length() {
+		keys.Call("push", v.Index(i).Index(0))
+	}
+	_, err = await(f.object.Call("quarantine", keys))
 	return err
 }
 

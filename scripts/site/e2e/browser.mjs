@@ -35,14 +35,20 @@ export async function start() {
     console.error(`e2e: ${siteDir} is empty: run make build first`)
     process.exit(1)
   }
-  const site = await serve(siteDir)
+  let site = await serve(siteDir)
+  const url = site.url
   const browser = await chromium.launch({
     executablePath: chromiumPath(),
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   })
   return {
-    url: site.url,
+    url,
     browser,
+    /** Takes the server away, or puts it back. */
+    async offline(off) {
+      if (off) await site.close()
+      else site = await serve(siteDir, Number(new URL(url).port))
+    },
     async close() {
       await browser.close()
       await site.close()
