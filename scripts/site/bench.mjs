@@ -68,7 +68,8 @@ for (let i = 0; i < (process.argv.includes('--quick') ? 1 : 3); i++) {
   })
   await page.goto(site.url + 'embed.html')
   await page.waitForSelector('kube-snippet')
-  await page.waitForTimeout(3000) // the page is read first; files are there then
+  await page.evaluate(() => document.querySelector('kube-snippet').scrollIntoView({ block: 'center', behavior: 'instant' })) // nobody presses what cannot be seen
+  await page.waitForTimeout(3000) // the page is read first; files are there then, and the program is ready
   const measure = () => page.evaluate(() => new Promise(resolve => {
     const s = document.querySelector('kube-snippet')
     const begin = performance.now()

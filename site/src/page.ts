@@ -3,7 +3,7 @@
  * running of snippets, the files that the page brings, and keeping what was
  * shown. It uses the cluster only through api.ts.
  */
-import { create, KubonsaiError, stripPrompts, type Cluster, type Run } from './api.ts'
+import { create, KubonsaiError, prepare as prepareCluster, stripPrompts, type Cluster, type Run } from './api.ts'
 import type { Snippet } from './snippet.ts'
 import { h } from './snippet.ts'
 import { Screen } from './screen.ts'
@@ -85,13 +85,25 @@ export function cluster(): Promise<Cluster> {
   return started
 }
 
-/** Brings the program nearer without starting it. */
+/**
+ * Brings the program nearer: fetched at once, started when the reader can see a
+ * Run button. There is no cluster before the reader asks for one.
+ */
 export function preload(): void {
   const connection = (navigator as { connection?: { saveData?: boolean } }).connection
-  if (connection?.saveData) return
-  const url = settings.wasm ?? new URL('kubonsai.wasm', import.meta.url).href
-  // Into the browser's cache, without a byte passing through this thread.
-  document.head.append(Object.assign(document.createElement('link'), { rel: 'prefetch', as: 'fetch', href: url, crossOrigin: 'anonymous' }))
+  if (connection?.saveData || opening) return
+  let link: HTMLLinkElement | undefined
+  const observer = new IntersectionObserver(seen => {
+    if (!seen.some(e => e.isIntersecting)) {
+      // Into the browser's cache, without a byte passing through this thread.
+      const url = settings.wasm ?? new URL('kubonsai.wasm', import.meta.url).href
+      link ??= document.head.appendChild(Object.assign(document.createElement('link'), { rel: 'prefetch', as: 'fetch', href: url, crossOrigin: 'anonymous' }))
+      return
+    }
+    observer.disconnect()
+    if (!opening) prepareCluster({ wasmURL: settings.wasm, nodes: settings.nodes })
+  })
+  for (const s of snippets()) observer.observe(s)
 }
 
 /** Starts the cluster because the reader is about to use it. */

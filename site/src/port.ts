@@ -58,6 +58,35 @@ async function spawn(url: string, onmessage: (m: FromWorker) => void, onerror: (
   return worker
 }
 
+/** A worker whose program is started and waits for its cluster. */
+interface Spare { key: string; worker: Promise<AnyWorker>; onmessage: (m: FromWorker) => void; onerror: (text: string) => void }
+let spare: Spare | null = null
+const keyOf = (o: { wasm: WebAssembly.Module | string; worker: boolean | string }): string => `${String(o.worker)} ${typeof o.wasm === 'string' ? o.wasm : 'module'}`
+const workerURL = (worker: boolean | string): string => typeof worker === 'string' ? worker : here('kubonsai-worker.js')
+
+/** Starts the program of a cluster that will soon be wanted, in a worker. */
+export function prepareWorker(options: { wasm: string; worker: boolean | string; nodes: number }): void {
+  if (spare) return
+  const worker = spawn(workerURL(options.worker), m => mine.onmessage(m), text => mine.onerror(text))
+  const mine: Spare = { key: keyOf(options), worker, onmessage: () => {}, onerror: () => {} }
+  spare = mine
+  worker.then(w => w.postMessage({ prepare: { module: options.wasm, nodes: options.nodes } }), () => { if (spare === mine) spare = null })
+}
+
+/** Ends a worker that is not needed after all. */
+export function dropSpare(): void {
+  void spare?.worker.then(w => w.terminate(), () => {})
+  spare = null
+}
+
+/** A worker, the one that waits if there is one. */
+function hire(options: PortOptions, onmessage: (m: FromWorker) => void, onerror: (text: string) => void): Promise<AnyWorker> {
+  if (spare?.key !== keyOf(options)) return spawn(workerURL(options.worker), onmessage, onerror)
+  const { worker } = Object.assign(spare, { onmessage, onerror })
+  spare = null
+  return worker
+}
+
 /** A cluster in a worker of this page or process. */
 export function workerPort(options: PortOptions): Port {
   let worker: AnyWorker | null = null
@@ -102,7 +131,7 @@ export function workerPort(options: PortOptions): Port {
       } else port.restart(text)
     }
     let up = false
-    spawn(typeof options.worker === 'string' ? options.worker : here('kubonsai-worker.js'), m => {
+    hire(options, m => {
       if (mine !== generation || closed) return
       if ('frame' in m) port.onframe(m.frame)
       else if ('failed' in m) failed(m.failed)

@@ -21,7 +21,7 @@ export const PROTOCOL = 1
 
 /** The kinds of frames from the page to the cluster; see wasm/bridge/frame.go for the fields of each. */
 export const requests = [
-  'hello', 'open', 'run', 'stdin', 'interrupt', 'kill', 'resize', 'ack', 'edited', 'fetch', 'watch', 'stop',
+  'hello', 'open', 'prepare', 'run', 'stdin', 'interrupt', 'kill', 'resize', 'ack', 'edited', 'fetch', 'watch', 'stop',
   'read', 'write', 'list', 'remove', 'url', 'steps', 'complete', 'snapshot', 'restore', 'reset', 'speed',
   'pause', 'step', 'status', 'close',
 ] as const

@@ -6,7 +6,7 @@
  * worker holds a lock of its own while it lives, so that even in the moment of
  * a take-over there is only one writer.
  */
-import type { Port } from './port.ts'
+import { dropSpare, type Port } from './port.ts'
 import type { Answer, Request } from './protocol.ts'
 
 type Note =
@@ -213,6 +213,7 @@ export function sharedPort(name: string, make: () => Port): Port {
       return hold()
     })
     if (led || closed) return
+    dropSpare()
     tell({ type: 'who', from: id })
     await navigator.locks.request(key, { signal: leaving.signal }, () => {
       if (closed) return

@@ -2,12 +2,16 @@
  * The script of the worker that holds a cluster, in a browser (Worker) and in
  * Node (worker_threads). Its first message says where the module is and which
  * cluster it is for; a browser's worker takes the lock of that cluster before
- * it starts the program, so that there is never a second writer. After that,
- * every message is a frame.
+ * it opens it, so that there is never a second writer. After that, every
+ * message is a frame. A page that expects to need a cluster may say so before:
+ * then the program is started, and rehearses, while nobody waits for it.
  */
 import { directoryStorage, startEngine, type Engine } from './engine.ts'
 import type { Answer, Request } from './protocol.ts'
 
+export interface Prepare {
+  prepare: { module: WebAssembly.Module | string; nodes: number }
+}
 export interface Start {
   start: { module: WebAssembly.Module | string; lock: string | null }
 }
@@ -15,7 +19,7 @@ export type FromWorker = { frame: Answer } | { failed: string } | { started: tru
 
 interface Thread {
   post(message: FromWorker, transfer?: Transferable[]): void
-  listen(fn: (message: Start | Request) => void): void
+  listen(fn: (message: Prepare | Start | Request) => void): void
 }
 
 async function thread(): Promise<Thread> {
@@ -30,14 +34,28 @@ async function thread(): Promise<Thread> {
 
 // Messages that arrive before the listener is known must not be lost: in a
 // browser the handler has to be set in the script's first run.
-const early: (Start | Request)[] = []
-let take = (m: Start | Request): void => { early.push(m) }
+const early: (Prepare | Start | Request)[] = []
+let take = (m: Prepare | Start | Request): void => { early.push(m) }
 const inBrowser = typeof process === 'undefined' || !process.versions?.node
 if (inBrowser) (self as unknown as { onmessage: (e: MessageEvent) => void }).onmessage = e => take(e.data)
 
 const port = await thread()
-let engine: Engine | null = null
+let starting: Promise<Engine> | null = null
+let engine: Engine | null = null // set once the cluster is ours
 const waiting: Request[] = []
+
+function program(module: WebAssembly.Module | string): Promise<Engine> {
+  return starting ??= startEngine({
+    module: typeof module === 'string' ? new URL(module) : module,
+    storage: inBrowser ? undefined : directoryStorage,
+    onFrame: frame => { if (engine) port.post({ frame }, frame.data ? [frame.data.buffer as ArrayBuffer] : undefined) },
+  })
+}
+
+async function prepare({ module, nodes }: Prepare['prepare']): Promise<void> {
+  const ready = await program(module)
+  if (!engine) ready.send({ id: 1, kind: 'prepare', nodes })
+}
 
 async function start({ module, lock }: Start['start']): Promise<void> {
   if (lock && inBrowser && navigator.locks) {
@@ -48,25 +66,21 @@ async function start({ module, lock }: Start['start']): Promise<void> {
       }).catch(refused)
     })
   }
-  const compiled = typeof module === 'string' ? new URL(module) : module
-  engine = await startEngine({
-    module: compiled,
-    storage: inBrowser ? undefined : directoryStorage,
-    onFrame: frame => port.post({ frame }, frame.data ? [frame.data.buffer as ArrayBuffer] : undefined),
-  })
+  engine = await program(module)
   engine.ended.catch(err => port.post({ failed: String((err as Error).message ?? err) }))
   port.post({ started: true })
   for (const frame of waiting.splice(0)) engine.send(frame)
 }
 
+const failed = (err: unknown): void => port.post({ failed: String((err as Error).message ?? err) })
 take = message => {
-  if ('start' in message && typeof message.start === 'object') {
-    start(message.start).catch(err => port.post({ failed: String((err as Error).message ?? err) }))
-  } else if (engine) {
+  if ('prepare' in message) prepare(message.prepare).catch(() => { starting = null }) // start will say why
+  else if ('start' in message && typeof message.start === 'object') start(message.start).catch(failed)
+  else if (engine) {
     try {
       engine.send(message as Request)
     } catch (err) {
-      port.post({ failed: String((err as Error).message ?? err) })
+      failed(err)
     }
   } else waiting.push(message as Request)
 }

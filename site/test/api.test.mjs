@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 
-const { create, KubonsaiError } = await import(process.env.KUBONSAI_API)
+const { create, prepare, KubonsaiError } = await import(process.env.KUBONSAI_API)
 const cases = [['in this thread', false], ['in a worker', true]]
 
 for (const [where, worker] of cases) {
@@ -185,6 +185,19 @@ test('a directory keeps the cluster; damage is set aside and told', async () => 
   await assert.rejects(create({ storage: `file:${dir}` }), /set aside/)
   assert.ok(readdirSync(dir).some(f => f.startsWith('quarantine-')))
   assert.ok(existsSync(file))
+})
+
+test('a prepared worker is the one that is used', async () => {
+  prepare({ worker: true, nodes: 2 })
+  prepare({ worker: true, nodes: 2 }) // twice is once
+  await new Promise(r => setTimeout(r, 300))
+  const c = await create({ worker: true, nodes: 2 })
+  assert.deepEqual(await c.run('echo a').result(), { stdout: 'a\n', stderr: '', code: 0 })
+  assert.equal(c.restored, false)
+  const other = await create({ worker: true })
+  assert.equal(await other.run('echo b').exit, 0)
+  await c.close()
+  await other.close()
 })
 
 test('errors say what to do', async () => {

@@ -28,6 +28,7 @@ const Protocol = 1
 const (
 	KindHello     = "hello"     // protocol → protocol, version
 	KindOpen      = "open"      // name, seed, nodes, storage, speed, start → state and restored; boots or restores the cluster
+	KindPrepare   = "prepare"   // nodes; before open: boots a cluster in memory and forgets it, so that all code is compiled
 	KindRun       = "run"       // terminal, script, columns, rows, interactive, beside → output*, edit*, exit
 	KindStdin     = "stdin"     // run, data, eof
 	KindInterrupt = "interrupt" // run; as Ctrl-C
@@ -196,7 +197,7 @@ func (f *Frame) check() error {
 		if !(f.Speed >= MinSpeed && f.Speed <= MaxSpeed) {
 			return fmt.Errorf("speed %v is not between %v and %v", f.Speed, MinSpeed, MaxSpeed)
 		}
-	case KindSteps, KindComplete, KindSnapshot, KindReset, KindPause, KindStep, KindStatus, KindClose:
+	case KindPrepare, KindSteps, KindComplete, KindSnapshot, KindReset, KindPause, KindStep, KindStatus, KindClose:
 	case KindRestore:
 		return need(len(f.Data) > 0, "data")
 	default:

@@ -151,6 +151,9 @@ func NewHost(version string, open func(OpenOptions) (*Opened, error), send func(
 	}
 }
 
+// Opened reports whether there is a cluster.
+func (h *Host) Opened() bool { return h.cluster != nil }
+
 // Ended reports whether the page has closed the cluster.
 func (h *Host) Ended() bool { return h.ended }
 
@@ -203,6 +206,12 @@ func (h *Host) handle(f *Frame) error {
 			h.options.Start = time.UnixMilli(f.Start).UTC()
 		}
 		return h.boot(reply, h.options, f.Speed, f.Paused)
+	case KindPrepare:
+		if h.cluster == nil {
+			h.rehearse(f.Nodes)
+		}
+		h.send(reply)
+		return nil
 	case KindSteps:
 		steps, incomplete := Steps(f.Script)
 		reply.Steps, reply.OK = steps, !incomplete
@@ -340,6 +349,25 @@ func (h *Host) handle(f *Frame) error {
 	}
 	h.send(reply)
 	return nil
+}
+
+// rehearse boots a cluster in memory, lets it answer a command and forgets it.
+// A browser compiles each function of the module when it is first called: that
+// is half of the time to the first answer.
+func (h *Host) rehearse(nodes int) {
+	opened, err := h.open(OpenOptions{Name: "rehearsal", Storage: "memory", Nodes: nodes})
+	if err != nil {
+		return // open will say it again, to somebody
+	}
+	c, done := opened.Cluster, false
+	c.Start("1", "kubectl get nodes", RunOptions{
+		Columns: 80, Rows: 24, Window: window,
+		OnOutput: func(int, []byte) {}, OnExit: func(int) { done = true }, OnClear: func() {},
+	})
+	for limit := c.Now().Add(time.Minute); !done && c.Turn(limit, sliceSteps); {
+	}
+	_, _ = c.Snapshot()
+	_ = c.Close()
 }
 
 func (h *Host) url(u string) ([]byte, bool) {

@@ -21,6 +21,7 @@ type desk struct {
 	wall    time.Time
 	work    time.Duration // how far the wall clock moves each time it is read
 	id      int
+	saves   int // how often the cluster had been saved when the last exit was told
 }
 
 func newDesk(t *testing.T) *desk {
@@ -36,7 +37,12 @@ func newDesk(t *testing.T) *desk {
 		}
 		d.cluster = c
 		return &bridge.Opened{Cluster: c, Restored: restored}, nil
-	}, func(f *bridge.Frame) { d.frames = append(d.frames, *f) }, func() time.Time { d.wall = d.wall.Add(d.work); return d.wall })
+	}, func(f *bridge.Frame) {
+		d.frames = append(d.frames, *f)
+		if f.Kind == bridge.KindExit {
+			d.saves = d.cluster.Flushes
+		}
+	}, func() time.Time { d.wall = d.wall.Add(d.work); return d.wall })
 	d.ask(&bridge.Frame{Kind: bridge.KindHello, Protocol: bridge.Protocol})
 	d.ask(&bridge.Frame{Kind: bridge.KindOpen, Name: "test", Storage: "memory"})
 	return d
@@ -116,6 +122,53 @@ func TestRunPrintsAndExits(t *testing.T) {
 	}
 	if d.cluster.Flushes == 0 {
 		t.Error("an exit was told before what it did was saved")
+	}
+}
+
+func TestPrepareLeavesNothing(t *testing.T) {
+	var names []string
+	backends := map[string]store.Backend{}
+	var frames []bridge.Frame
+	host := bridge.NewHost("test", func(o bridge.OpenOptions) (*bridge.Opened, error) {
+		names = append(names, o.Storage+" "+o.Name)
+		backends[o.Name] = store.NewMemory()
+		c, restored, err := fake.Open(backends[o.Name], o)
+		return &bridge.Opened{Cluster: c, Restored: restored}, err
+	}, func(f *bridge.Frame) { frames = append(frames, *f) }, time.Now)
+	for _, f := range []bridge.Frame{{ID: 1, Kind: bridge.KindPrepare, Nodes: 2}, {ID: 2, Kind: bridge.KindOpen, Name: "real", Storage: "indexeddb"}, {ID: 3, Kind: bridge.KindPrepare}} {
+		head, _ := f.Encode()
+		host.Receive(head, nil)
+	}
+	if got := strings.Join(names, ", "); got != "memory rehearsal, indexeddb real" {
+		t.Errorf("opened: %s", got)
+	}
+	if records, err := backends["rehearsal"].Load(); err != nil || len(records) != 0 {
+		t.Errorf("the rehearsal left %d records, %v", len(records), err)
+	}
+	for i, f := range frames {
+		if f.Kind != bridge.KindReply || f.ID != i+1 || f.Restored {
+			t.Errorf("answer %d: %+v", i, f)
+		}
+	}
+}
+
+// An interrupted command does not wait for a slow storage; others do.
+func TestInterruptedExitDoesNotWait(t *testing.T) {
+	d := newDesk(t)
+	d.rest()
+	d.work = 100 * time.Microsecond
+	id := d.send(&bridge.Frame{Kind: bridge.KindRun, Terminal: "1", Script: "while true; do :; done"})
+	d.host.Cycle()
+	flushes := d.cluster.Flushes
+	d.send(&bridge.Frame{Kind: bridge.KindInterrupt, Run: id})
+	d.host.Cycle()
+	if code := d.exit(id); code != 130 || d.saves != flushes || d.cluster.Flushes != flushes+1 {
+		t.Errorf("exit %d told after %d saves, %d in all", code, d.saves-flushes, d.cluster.Flushes-flushes)
+	}
+	id = d.send(&bridge.Frame{Kind: bridge.KindRun, Terminal: "1", Script: "echo a"})
+	d.host.Cycle()
+	if code := d.exit(id); code != 0 || d.saves != flushes+2 {
+		t.Errorf("exit %d told after %d saves", code, d.saves-flushes)
 	}
 }
 

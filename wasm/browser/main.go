@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"sync"
 	"syscall/js"
 	"time"
 
@@ -43,7 +44,7 @@ func main() {
 		fmt.Println("kubonsai.wasm is started by kubonsai-api.js: call create() from there")
 		return
 	}
-	debug.SetGCPercent(150) // fewer collections, and 1,000 pods still within 100 MB: scripts/bench/run
+	debug.SetGCPercent(-1) // a boot makes little garbage and is waited for
 	b := make(bell, 1)
 	wake := js.FuncOf(func(js.Value, []js.Value) any { b.ring(); return nil })
 	defer wake.Release()
@@ -79,6 +80,9 @@ func main() {
 		if host.Ended() {
 			break
 		}
+		if host.Opened() {
+			collect()
+		}
 		switch wait := cycle(host, send); {
 		case wait == 0:
 			port.Call("yield", wake)
@@ -93,6 +97,11 @@ func main() {
 	}
 	port.Call("ended")
 }
+
+// collect lets the garbage be collected from now on.
+var collect = sync.OnceFunc(func() {
+	debug.SetGCPercent(150) // fewer collections, and 1,000 pods still within 100 MB: scripts/bench/run
+})
 
 // cycle is one slice of work; a bug in an actor must not take the reader's page
 // down with it.
