@@ -189,7 +189,7 @@ const workerOf = (o: CreateOptions): boolean | string => o.worker instanceof URL
  */
 export function prepare(options: Pick<CreateOptions, 'wasmURL' | 'worker' | 'nodes'> = {}): void {
   const worker = workerOf(options)
-  if (worker !== false) prepareWorker({ wasm: moduleURL(options), worker, nodes: options.nodes ?? 1 })
+  if (worker !== false) prepareWorker({ wasm: moduleURL(options), worker, nodes: String(options.nodes ?? 1) })
 }
 
 /** Boots a cluster, or opens the one that the storage holds. */
@@ -226,7 +226,7 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
 
 function checkOptions(o: { seed?: number; nodes?: number | string; speed?: number; start?: Date; name?: string }): void {
   const bad = (field: string, value: unknown, must: string): void => { throw new KubonsaiError('BadOption', `${field} is ${String(value)}: it must be ${must}, or left out`) }
-  if (typeof o.nodes === 'number' && !(Number.isInteger(o.nodes) && o.nodes >= 1 && o.nodes <= 10_000)) bad('nodes', o.nodes, 'a whole number from 1 to 10000')
+  if (typeof o.nodes === 'number' && !(Number.isInteger(o.nodes) && o.nodes >= 0 && o.nodes <= 10_000)) bad('nodes', o.nodes, 'a whole number from 0 to 10000')
   if (o.seed !== undefined && !(Number.isSafeInteger(o.seed) && o.seed >= 0)) bad('seed', o.seed, 'a whole number, 0 or greater')
   if (o.speed !== undefined && !(o.speed >= 0.5 && o.speed <= 100)) bad('speed', o.speed, 'a number from 0.5 to 100')
   if (o.start !== undefined && Number.isNaN(o.start.getTime())) bad('start', o.start, 'a valid Date')

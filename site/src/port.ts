@@ -65,7 +65,7 @@ const keyOf = (o: { wasm: WebAssembly.Module | string; worker: boolean | string 
 const workerURL = (worker: boolean | string): string => typeof worker === 'string' ? worker : here('kubonsai-worker.js')
 
 /** Starts the program of a cluster that will soon be wanted, in a worker. */
-export function prepareWorker(options: { wasm: string; worker: boolean | string; nodes: number }): void {
+export function prepareWorker(options: { wasm: string; worker: boolean | string; nodes: string }): void {
   if (spare) return
   const worker = spawn(workerURL(options.worker), m => mine.onmessage(m), text => mine.onerror(text))
   const mine: Spare = { key: keyOf(options), worker, onmessage: () => {}, onerror: () => {} }

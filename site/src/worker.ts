@@ -10,7 +10,7 @@ import { directoryStorage, startEngine, type Engine } from './engine.ts'
 import type { Answer, Request } from './protocol.ts'
 
 export interface Prepare {
-  prepare: { module: WebAssembly.Module | string; nodes: number }
+  prepare: { module: WebAssembly.Module | string; nodes: string }
 }
 export interface Start {
   start: { module: WebAssembly.Module | string; lock: string | null }

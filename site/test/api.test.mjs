@@ -204,11 +204,11 @@ test('errors say what to do', async () => {
   await assert.rejects(create({ storage: 'indexeddb', worker: false }), /storage: 'memory'/)
   await assert.rejects(create({ storage: 'tape' }), /unknown storage "tape": use/)
   await assert.rejects(create({ wasmURL: 'file:///nowhere.wasm' }), /nowhere\.wasm/)
-  for (const [field, value] of [['nodes', 0], ['nodes', 1.5], ['nodes', 1e6], ['seed', -1], ['speed', 0], ['speed', NaN], ['start', new Date(NaN)], ['name', '']]) {
+  for (const [field, value] of [['nodes', -1], ['nodes', 1.5], ['nodes', 1e6], ['seed', -1], ['speed', 0], ['speed', NaN], ['start', new Date(NaN)], ['name', '']]) {
     await assert.rejects(create({ [field]: value }), e => e.code === 'BadOption' && e.message.startsWith(`${field} is `))
   }
   const c = await create()
-  await assert.rejects(c.reset({ nodes: 0 }), /whole number from 1/)
+  await assert.rejects(c.reset({ nodes: -1 }), /whole number from 0/)
   await assert.rejects((async () => { for await (const _ of c.watch('/api/v1/nothing')) break })(), /fetch\('\/apis'\)/)
   await assert.rejects(c.fetch('nodes'), /must begin with a slash/)
   await assert.rejects(c.fetch('/api/v1/nodes?watch=1'), /use watch\(path\)/)

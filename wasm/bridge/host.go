@@ -354,7 +354,7 @@ func (h *Host) handle(f *Frame) error {
 // rehearse boots a cluster in memory, lets it answer a command and forgets it.
 // A browser compiles each function of the module when it is first called: that
 // is half of the time to the first answer.
-func (h *Host) rehearse(nodes int) {
+func (h *Host) rehearse(nodes string) {
 	opened, err := h.open(OpenOptions{Name: "rehearsal", Storage: "memory", Nodes: nodes})
 	if err != nil {
 		return // open will say it again, to somebody

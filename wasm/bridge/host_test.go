@@ -135,7 +135,7 @@ func TestPrepareLeavesNothing(t *testing.T) {
 		c, restored, err := fake.Open(backends[o.Name], o)
 		return &bridge.Opened{Cluster: c, Restored: restored}, err
 	}, func(f *bridge.Frame) { frames = append(frames, *f) }, time.Now)
-	for _, f := range []bridge.Frame{{ID: 1, Kind: bridge.KindPrepare, Nodes: 2}, {ID: 2, Kind: bridge.KindOpen, Name: "real", Storage: "indexeddb"}, {ID: 3, Kind: bridge.KindPrepare}} {
+	for _, f := range []bridge.Frame{{ID: 1, Kind: bridge.KindPrepare, Nodes: "2"}, {ID: 2, Kind: bridge.KindOpen, Name: "real", Storage: "indexeddb"}, {ID: 3, Kind: bridge.KindPrepare}} {
 		head, _ := f.Encode()
 		host.Receive(head, nil)
 	}
