@@ -124,6 +124,27 @@ func TestKindWithoutTerminal(t *testing.T) {
 	}
 }
 
+// A configuration's subnets are where addresses come from.
+func TestKindSubnets(t *testing.T) {
+	m := newMachine(t, Options{Nodes: -1, ImagesPresent: true, Files: map[string][]byte{"c.yaml": []byte(`kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+networking: {podSubnet: 10.10.0.0/16, serviceSubnet: 10.11.0.0/24}
+nodes: [{role: control-plane}, {role: worker, labels: {tier: back}}]
+`)}})
+	do(t, m, "1", "kind create cluster -q --config c.yaml; kubectl create deployment web --image=nginx:1.27; kubectl expose deploy web --port=80; kubectl rollout status deploy/web; kubectl run c --image=curlimages/curl:8.5.0 --command -- sleep 9999; kubectl wait pod/c --for=condition=Ready")
+	for _, x := range []struct{ line, want string }{
+		{"kubectl get svc -A -o jsonpath='{.items[*].spec.clusterIP}' | tr ' ' '\n' | grep -c '^10\\.11\\.0\\.'", "3\n"},
+		{"kubectl get svc -A -o jsonpath='{.items[*].spec.clusterIP}' | tr ' ' '\n' | grep -c -e '^10.11.0.1$' -e '^10.11.0.10$'", "2\n"},
+		{"kubectl get pods -o jsonpath='{.items[*].status.podIP}' | tr ' ' '\n' | grep -c '^10\\.10\\.1\\.'", "2\n"},
+		{"kubectl get nodes -l tier=back -o jsonpath='{.items[*].spec.podCIDR}'", "10.10.1.0/24"},
+		{"kubectl exec c -- curl -s http://web | grep title", "<title>Welcome to nginx!</title>\n"},
+	} {
+		if got := do(t, m, "1", x.line); got != x.want {
+			t.Errorf("$ %s\n got %q\nwant %q", x.line, got, x.want)
+		}
+	}
+}
+
 // TestToolErrors has the tools' answers to bad input.
 func TestToolErrors(t *testing.T) {
 	m := newMachine(t, Options{Files: map[string][]byte{
