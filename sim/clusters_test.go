@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/provision"
+	"github.com/kubonsai/kubonsai/sim/rest"
 	"github.com/kubonsai/kubonsai/sim/store"
 )
 
@@ -375,6 +377,44 @@ func TestShapes(t *testing.T) {
 	for _, bad := range []string{"-1", "x", "2/", "/4Gi", "2/4Gi,", "0/4Gi", "99999"} {
 		if _, _, err := provision.ParseNodes(bad); err == nil {
 			t.Errorf("nodes %q is taken", bad)
+		}
+	}
+}
+
+// What a host watches ends when another cluster becomes the current one, and
+// the next request goes to that one.
+func TestHostFollowsTheContext(t *testing.T) {
+	m := newMachine(t, Options{})
+	watch := func() rest.Watch {
+		resp := m.Handler().Serve(&rest.Request{Method: "GET", Path: "/api/v1/nodes", Query: map[string][]string{"watch": {"1"}}, Header: rest.Header{}})
+		if resp.Watch == nil {
+			t.Fatalf("the watch is answered by %d", resp.Code)
+		}
+		return resp.Watch
+	}
+	first := func(w rest.Watch) string {
+		e, ok := w.Next()
+		if !ok {
+			t.Fatal("nothing to see")
+		}
+		return e.Object.(metav1.Object).GetObjectMeta().Name
+	}
+	for _, x := range []struct{ line, node string }{
+		{"kind create cluster -q --name two", "two-control-plane"},
+		{"kubectl config use-context kind-kind", "kind-control-plane"},
+		{"minikube start", "minikube"},
+		{"minikube delete; kubectl config use-context kind-two", "two-control-plane"},
+	} {
+		w, told := watch(), false
+		first(w)
+		w.Notify(func() { told = true })
+		do(t, m, "1", x.line)
+		m.Turn(m.Now(), 1)
+		if !told || !w.Done() {
+			t.Errorf("after %s the watch of the other cluster goes on", x.line)
+		}
+		if got := first(watch()); got != x.node {
+			t.Errorf("after %s the host sees %s", x.line, got)
 		}
 	}
 }
