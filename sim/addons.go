@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/kubonsai/kubonsai/sim/api"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
@@ -85,7 +86,7 @@ metadata:
   namespace: kube-system
   labels: {k8s-app: kube-dns, kubernetes.io/cluster-service: "true", kubernetes.io/name: CoreDNS}
 spec:
-  clusterIP: 10.96.0.10
+  clusterIP: DNS_ADDRESS
   selector: {k8s-app: kube-dns}
   ports:
   - {name: dns, port: 53, protocol: UDP, targetPort: 53}
@@ -95,7 +96,7 @@ spec:
 
 func (c *Cluster) addons() error {
 	for _, text := range addonManifests {
-		body, err := yaml.YAMLToJSON([]byte(text))
+		body, err := yaml.YAMLToJSON([]byte(strings.ReplaceAll(text, "DNS_ADDRESS", c.dnsAddress())))
 		if err != nil {
 			return err
 		}

@@ -94,7 +94,7 @@ func BenchmarkBoot(b *testing.B) {
 
 func BenchmarkReady(b *testing.B) {
 	for _, kind := range []string{"ReplicaSet", "Deployment"} {
-		for _, x := range []struct{ nodes, pods int }{{1, 3}, {1, 100}, {10, 100}, {10, 1000}} {
+		for _, x := range []struct{ nodes, pods int }{{1, 3}, {1, 100}, {11, 100}, {11, 1000}} {
 			b.Run(fmt.Sprintf("%s/nodes=%d/pods=%d", kind, x.nodes, x.pods), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
@@ -116,7 +116,7 @@ func BenchmarkReady(b *testing.B) {
 func BenchmarkHeap(b *testing.B) {
 	for b.Loop() {
 		before := heap()
-		c := newCluster(b, sim.Options{Nodes: 10})
+		c := newCluster(b, sim.Options{Nodes: 11})
 		booted := heap()
 		makeReady(b, c, "Deployment", 1000)
 		b.ReportMetric(float64(booted-before)/1e6, "MB-booted")
@@ -128,7 +128,7 @@ func BenchmarkHeap(b *testing.B) {
 }
 
 func BenchmarkKubectlGetPods(b *testing.B) {
-	c := newCluster(b, sim.Options{Nodes: 10})
+	c := newCluster(b, sim.Options{Nodes: 11})
 	defer c.Close()
 	makeReady(b, c, "ReplicaSet", 1000)
 	term := c.Terminal("1")
@@ -162,7 +162,7 @@ func BenchmarkFlush(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		back := &counting{Memory: store.NewMemory()}
-		c := newCluster(b, sim.Options{Nodes: 10, Backend: back})
+		c := newCluster(b, sim.Options{Nodes: 11, Backend: back})
 		if err := c.Flush(); err != nil {
 			b.Fatal(err)
 		}
@@ -197,7 +197,7 @@ func BenchmarkFlush(b *testing.B) {
 }
 
 func BenchmarkSnapshot(b *testing.B) {
-	c := newCluster(b, sim.Options{Nodes: 10})
+	c := newCluster(b, sim.Options{Nodes: 11})
 	defer c.Close()
 	makeReady(b, c, "ReplicaSet", 1000)
 	b.ReportAllocs()
@@ -256,7 +256,7 @@ func TestHeapProfile(t *testing.T) {
 		t.Skip("KUBONSAI_HEAP_PROFILE names no file")
 	}
 	runtime.MemProfileRate = 4096
-	c := newCluster(t, sim.Options{Nodes: 10})
+	c := newCluster(t, sim.Options{Nodes: 11})
 	makeReady(t, c, "Deployment", 1000)
 	heap()
 	f, err := os.Create(path)

@@ -30,7 +30,7 @@ type Cluster struct {
 	store    *store.Store // nil until the first boot
 	stopped  *kept        // what Boot goes on from; nil when it begins anew
 	up       bool
-	releases []func() // what Stop undoes
+	releases []func() // what Halt undoes
 	dirty    clusterDirty
 	savers   []Saver
 	parts

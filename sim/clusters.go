@@ -177,9 +177,9 @@ func (m *Machine) Delete(of provision.Cluster) {
 	m.clusters = slices.Delete(m.clusters, i, i+1)
 	m.dirty.clusters = true
 	if m.current == c {
-		m.current = nil
+		m.show(nil)
 		if n := len(m.clusters); n > 0 {
-			m.current = m.clusters[n-1]
+			m.show(m.clusters[n-1])
 		}
 	}
 }
@@ -187,7 +187,7 @@ func (m *Machine) Delete(of provision.Cluster) {
 // Use implements provision.Machine.
 func (m *Machine) Use(c provision.Cluster) {
 	if c, ok := c.(*Cluster); ok && slices.Contains(m.clusters, c) {
-		m.current = c
+		m.show(c)
 		m.dirty.clusters = true
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/provision"
+	"github.com/kubonsai/kubonsai/sim/rest"
 	"github.com/kubonsai/kubonsai/sim/store"
 )
 
@@ -121,6 +123,27 @@ func TestKindWithoutTerminal(t *testing.T) {
 	if got := do(t, m, "1", "kubectl get nodes --no-headers | awk '{print $1, $2}'; kubectl get node kind-control-plane -o jsonpath='{.spec.taints[*].key}'"); got !=
 		"kind-control-plane Ready\nkind-control-plane2 Ready\nkind-worker Ready\nnode-role.kubernetes.io/control-plane" {
 		t.Errorf("the nodes are %s", got)
+	}
+}
+
+// A configuration's subnets are where addresses come from.
+func TestKindSubnets(t *testing.T) {
+	m := newMachine(t, Options{Nodes: -1, ImagesPresent: true, Files: map[string][]byte{"c.yaml": []byte(`kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+networking: {podSubnet: 10.10.0.0/16, serviceSubnet: 10.11.0.0/24}
+nodes: [{role: control-plane}, {role: worker, labels: {tier: back}}]
+`)}})
+	do(t, m, "1", "kind create cluster -q --config c.yaml; kubectl create deployment web --image=nginx:1.27; kubectl expose deploy web --port=80; kubectl rollout status deploy/web; kubectl run c --image=curlimages/curl:8.5.0 --command -- sleep 9999; kubectl wait pod/c --for=condition=Ready")
+	for _, x := range []struct{ line, want string }{
+		{"kubectl get svc -A -o jsonpath='{.items[*].spec.clusterIP}' | tr ' ' '\n' | grep -c '^10\\.11\\.0\\.'", "3\n"},
+		{"kubectl get svc -A -o jsonpath='{.items[*].spec.clusterIP}' | tr ' ' '\n' | grep -c -e '^10.11.0.1$' -e '^10.11.0.10$'", "2\n"},
+		{"kubectl get pods -o jsonpath='{.items[*].status.podIP}' | tr ' ' '\n' | grep -c '^10\\.10\\.1\\.'", "2\n"},
+		{"kubectl get nodes -l tier=back -o jsonpath='{.items[*].spec.podCIDR}'", "10.10.1.0/24"},
+		{"kubectl exec c -- curl -s http://web | grep title", "<title>Welcome to nginx!</title>\n"},
+	} {
+		if got := do(t, m, "1", x.line); got != x.want {
+			t.Errorf("$ %s\n got %q\nwant %q", x.line, got, x.want)
+		}
 	}
 }
 
@@ -354,6 +377,44 @@ func TestShapes(t *testing.T) {
 	for _, bad := range []string{"-1", "x", "2/", "/4Gi", "2/4Gi,", "0/4Gi", "99999"} {
 		if _, _, err := provision.ParseNodes(bad); err == nil {
 			t.Errorf("nodes %q is taken", bad)
+		}
+	}
+}
+
+// What a host watches ends when another cluster becomes the current one, and
+// the next request goes to that one.
+func TestHostFollowsTheContext(t *testing.T) {
+	m := newMachine(t, Options{})
+	watch := func() rest.Watch {
+		resp := m.Handler().Serve(&rest.Request{Method: "GET", Path: "/api/v1/nodes", Query: map[string][]string{"watch": {"1"}}, Header: rest.Header{}})
+		if resp.Watch == nil {
+			t.Fatalf("the watch is answered by %d", resp.Code)
+		}
+		return resp.Watch
+	}
+	first := func(w rest.Watch) string {
+		e, ok := w.Next()
+		if !ok {
+			t.Fatal("nothing to see")
+		}
+		return e.Object.(metav1.Object).GetObjectMeta().Name
+	}
+	for _, x := range []struct{ line, node string }{
+		{"kind create cluster -q --name two", "two-control-plane"},
+		{"kubectl config use-context kind-kind", "kind-control-plane"},
+		{"minikube start", "minikube"},
+		{"minikube delete; kubectl config use-context kind-two", "two-control-plane"},
+	} {
+		w, told := watch(), false
+		first(w)
+		w.Notify(func() { told = true })
+		do(t, m, "1", x.line)
+		m.Turn(m.Now(), 1)
+		if !told || !w.Done() {
+			t.Errorf("after %s the watch of the other cluster goes on", x.line)
+		}
+		if got := first(watch()); got != x.node {
+			t.Errorf("after %s the host sees %s", x.line, got)
 		}
 	}
 }

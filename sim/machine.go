@@ -8,6 +8,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
@@ -75,6 +76,7 @@ type Machine struct {
 	net       *network.Namespace // what the reader's programs are on
 	clusters  []*Cluster         // in the order in which they were made
 	current   *Cluster           // see Current
+	watches   []*hostWatch       // of the current cluster, through Handler
 	contextAt uint64             // generation of the files when the kubeconfig was last read
 	terminals map[string]*Terminal
 	saved     map[string][]byte // terminals of the kept state that have not been opened yet
@@ -196,7 +198,7 @@ func (m *Machine) Current() *Cluster {
 		server := provision.CurrentServer(m.files, Home+"/.kube/config")
 		for _, c := range m.clusters {
 			if server == "https://"+c.spec.Server.String() {
-				m.current = c
+				m.show(c)
 			}
 		}
 	}
@@ -211,15 +213,55 @@ func (m *Machine) running() *Cluster {
 	return nil
 }
 
+// show makes a cluster, or none, the current one; what the host watched of
+// another one ends.
+func (m *Machine) show(c *Cluster) {
+	if m.current == c {
+		return
+	}
+	m.current = c
+	watches := m.watches
+	m.watches = nil
+	for _, w := range watches {
+		w.end()
+	}
+}
+
 // Handler is the REST API of the current cluster, whichever that is when a
-// request comes.
+// request comes. Its watches end when another cluster becomes the current one.
 func (m *Machine) Handler() rest.Handler {
 	return rest.HandlerFunc(func(r *rest.Request) *rest.Response {
-		if c := m.running(); c != nil {
-			return c.server.Serve(r)
+		c := m.running()
+		if c == nil {
+			return noCluster()
 		}
-		return noCluster()
+		resp := c.server.Serve(r)
+		if resp.Watch != nil {
+			m.watches = slices.DeleteFunc(m.watches, func(w *hostWatch) bool { return w.Done() })
+			w := &hostWatch{Watch: resp.Watch}
+			m.watches = append(m.watches, w)
+			resp.Watch = w
+		}
+		return resp
 	})
+}
+
+// hostWatch is a watch of the host's that can be ended from this side.
+type hostWatch struct {
+	rest.Watch
+	notify func()
+}
+
+func (w *hostWatch) Notify(fn func()) {
+	w.notify = fn
+	w.Watch.Notify(fn)
+}
+
+func (w *hostWatch) end() {
+	w.Stop()
+	if w.notify != nil {
+		w.notify()
+	}
 }
 
 // ServeStranger is Cluster.ServeStranger of the current cluster.

@@ -27,6 +27,7 @@ func (m *Machine) Now() time.Time { return m.clock.Now() }
 // host should then call it again, after letting its own events in. When it
 // returns false the clock stands at limit (or a little past it, see Spend).
 func (m *Machine) Turn(limit time.Time, steps int) (more bool) {
+	m.Current() // the host sees a change of it soon, asked or not
 	for range steps {
 		if m.kernel.Step() {
 			if m.kernel.UsedUp() {

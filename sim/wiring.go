@@ -57,7 +57,7 @@ type parts struct {
 func (c *Cluster) wire(state *kept) error {
 	c.server = apiserver.New(apiserver.Options{
 		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: admission.Default(), Authorizer: rbac.New(c.store),
-		Address: netip.AddrPortFrom(c.spec.FirstNode, c.apiPort()).String(),
+		Address: netip.AddrPortFrom(c.spec.FirstNode, c.apiPort()).String(), ServiceRange: c.spec.ServiceSubnet,
 		OnPanic: func(r any, stack []byte) { c.opts.Log(fmt.Sprintf("the API server panicked: %v\n%s", r, stack)) },
 	})
 	if state != nil {
@@ -84,6 +84,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.kubelet = kubelet.New(kubelet.Options{
 		Clock: c.clock, Kernel: c.kernel, Client: client.New(c.server, "kubelet"), Factory: c.factory,
 		Runtime: c.runtime, Network: c.network, Seed: c.seed, ImagesPresent: c.spec.ImagesPresent, Token: c.podToken, FirstNode: c.spec.FirstNode,
+		PodNet: c.spec.PodSubnet, DNS: c.dnsAddress(),
 	})
 	c.server.SetNodeProxy(nodeProxy{c.kubelet})
 	c.server.SetView("nodes", c.kubelet.NodeView)
@@ -150,6 +151,18 @@ func (c *Cluster) nodeConfig(n provision.Node) kubelet.NodeConfig {
 		cfg.Taints = []corev1.Taint{{Key: "node-role.kubernetes.io/control-plane", Effect: corev1.TaintEffectNoSchedule}}
 	}
 	return cfg
+}
+
+// dnsAddress is the cluster's name server, the tenth address for Services.
+func (c *Cluster) dnsAddress() string {
+	if !c.spec.ServiceSubnet.IsValid() {
+		return "10.96.0.10"
+	}
+	a := c.spec.ServiceSubnet.Masked().Addr()
+	for range 10 {
+		a = a.Next()
+	}
+	return a.String()
 }
 
 // podNet is a running pod's network; nil when there is no such pod.

@@ -18,9 +18,6 @@ import (
 // SystemNamespaces exist in every cluster.
 var SystemNamespaces = []string{"default", "kube-system", "kube-public", "kube-node-lease"}
 
-// KubernetesServiceIP is the cluster IP of the API server.
-const KubernetesServiceIP = "10.96.0.1"
-
 const apiServerAgent = "kube-apiserver/v1.36.2"
 
 // Bootstrap creates, through the API, what is missing of the cluster's first
@@ -34,9 +31,10 @@ func (s *Server) Bootstrap(endpoint string) error {
 	}
 	labels := map[string]string{"component": "apiserver", "provider": "kubernetes"}
 	meta := metav1.ObjectMeta{Name: "kubernetes", Namespace: "default", Labels: labels}
+	address := s.services.Address(1)
 	none := corev1.ServiceAffinityNone
 	if err := s.make("/api/v1/namespaces/default/services", &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{
-		Type: corev1.ServiceTypeClusterIP, ClusterIP: KubernetesServiceIP, ClusterIPs: []string{KubernetesServiceIP}, SessionAffinity: none,
+		Type: corev1.ServiceTypeClusterIP, ClusterIP: address, ClusterIPs: []string{address}, SessionAffinity: none,
 		Ports: []corev1.ServicePort{{Name: "https", Protocol: corev1.ProtocolTCP, Port: 443, TargetPort: intstr.FromInt32(6443)}},
 	}}); err != nil || endpoint == "" {
 		return err

@@ -14,6 +14,7 @@ package apiserver
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -41,6 +42,8 @@ type Options struct {
 	Authorizer Authorizer
 	// Address is what discovery tells clients, "172.18.0.2:6443" when empty.
 	Address string
+	// ServiceRange is where cluster IPs come from; zero is allocator.Range.
+	ServiceRange netip.Prefix
 	// OnPanic is told of panics that Serve turned into a 500 answer.
 	OnPanic func(r any, stack []byte)
 }
@@ -87,7 +90,7 @@ func New(o Options) *Server {
 	if s.authorizer == nil {
 		s.authorizer = allowAll{}
 	}
-	s.services = allocator.NewServices(o.Seed.Stream("apiserver/service-ip"), s.store)
+	s.services = allocator.NewServices(o.Seed.Stream("apiserver/service-ip"), s.store, o.ServiceRange)
 	s.expiry.s = s
 	s.expiry.watch()
 	return s

@@ -2,6 +2,7 @@ package clock
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -59,5 +60,28 @@ func BenchmarkTimers(b *testing.B) {
 	for b.Loop() {
 		c.After(time.Millisecond, "near", func() {})
 		c.Step(c.Now().Add(time.Second))
+	}
+}
+
+// Closing a scope drops its timers and no others, and no later one fires.
+func TestScope(t *testing.T) {
+	c := New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	var fired []string
+	set := func(c *Clock, after time.Duration, name string) *Timer {
+		return c.After(after, name, func() { fired = append(fired, name) })
+	}
+	a, b := c.Scope(), c.Scope()
+	set(c, 3, "c3")
+	dropped := set(a, 1, "a1")
+	set(b, 2, "b2")
+	set(a, 4, "a4")
+	set(b, 1, "b1")
+	a.Close()
+	if dropped.Pending() || dropped.Stop() || set(a, 1, "late").Pending() {
+		t.Error("a timer of a closed scope is pending")
+	}
+	c.AdvanceTo(c.Now().Add(time.Second))
+	if got := strings.Join(fired, " "); got != "b1 b2 c3" || !a.Now().Equal(c.Now()) {
+		t.Errorf("fired %q; the scope's time is %s", got, a.Now())
 	}
 }

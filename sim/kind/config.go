@@ -19,6 +19,9 @@ import (
 const (
 	controlPlane = "control-plane"
 	worker       = "worker"
+
+	podSubnet     = "10.244.0.0/16"
+	serviceSubnet = "10.96.0.0/16"
 )
 
 // parse reads a configuration file.
@@ -64,8 +67,8 @@ func setDefaults(cfg *v1alpha4.Cluster) {
 	net := &cfg.Networking
 	or(&net.IPFamily, "ipv4")
 	or(&net.APIServerAddress, "127.0.0.1")
-	or(&net.PodSubnet, "10.244.0.0/16")
-	or(&net.ServiceSubnet, "10.96.0.0/16")
+	or(&net.PodSubnet, podSubnet)
+	or(&net.ServiceSubnet, serviceSubnet)
 	or(&net.KubeProxyMode, "iptables")
 }
 
@@ -182,8 +185,12 @@ func validPort(port int32) error {
 func validSubnet(s string) error {
 	subnets := strings.Split(s, ",")
 	for _, subnet := range subnets {
-		if _, err := netip.ParsePrefix(subnet); err != nil {
+		p, err := netip.ParsePrefix(subnet)
+		if err != nil {
 			return fmt.Errorf("failed to parse cidr value:%q with error: invalid CIDR address: %s", subnet, subnet)
+		}
+		if !p.Addr().Is4() {
+			return errors.New("expected IPv4 CIDR for IPv4 family")
 		}
 	}
 	if len(subnets) > 1 {
@@ -222,6 +229,14 @@ func spec(cfg *v1alpha4.Cluster) provision.Spec {
 		}
 		s.Nodes[0], s.Nodes[first] = s.Nodes[first], s.Nodes[0]
 	}
+	subnet := func(text, usual string) netip.Prefix {
+		p, err := netip.ParsePrefix(text)
+		if err != nil || text == usual {
+			return netip.Prefix{}
+		}
+		return p
+	}
+	s.PodSubnet, s.ServiceSubnet = subnet(cfg.Networking.PodSubnet, podSubnet), subnet(cfg.Networking.ServiceSubnet, serviceSubnet)
 	if port := cfg.Networking.APIServerPort; port > 0 {
 		s.Server = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
 	}

@@ -75,6 +75,9 @@ type Options struct {
 	// is 172.18.0.2. The network's address that ends in .1 is the nodes' gateway
 	// and name server.
 	FirstNode netip.Addr
+	// PodNet is where the pods' addresses come from, a /24 for each node; the
+	// zero Prefix is 10.244.0.0/16 and, for more than 256 nodes, what follows.
+	PodNet netip.Prefix
 }
 
 // Kubelet is the kubelets of all nodes.
@@ -224,10 +227,15 @@ func podNet(index int) byte {
 	return byte(244 + index/256)
 }
 
-// PodCIDR is the address range of the node's pods.
-func PodCIDR(index int) string {
-	b := podNet(index)
-	return fmt.Sprintf("10.%d.%d.0/24", b, index%256)
+// podAddr is an address of a node's pods by its last byte.
+func (k *Kubelet) podAddr(index int, last byte) netip.Addr {
+	if !k.PodNet.IsValid() {
+		return netip.AddrFrom4([4]byte{10, podNet(index), byte(index), last})
+	}
+	b := k.PodNet.Masked().Addr().As4()
+	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])+uint32(index)<<8)
+	b[3] = last
+	return netip.AddrFrom4(b)
 }
 
 func (k *Kubelet) nodeObject(n *node) *corev1.Node {
@@ -257,7 +265,7 @@ func (k *Kubelet) nodeObject(n *node) *corev1.Node {
 	o.APIVersion, o.Kind = "v1", "Node"
 	o.Name, o.Labels = n.Name, labels
 	o.Annotations = map[string]string{"node.alpha.kubernetes.io/ttl": "0", "volumes.kubernetes.io/controller-managed-attach-detach": "true"}
-	o.Spec.PodCIDR = PodCIDR(n.index)
+	o.Spec.PodCIDR = k.podAddr(n.index, 0).String() + "/24"
 	o.Spec.PodCIDRs = []string{o.Spec.PodCIDR}
 	o.Spec.Taints = slices.Clone(n.Taints)
 	conditions := NodeConditions(now)
@@ -395,6 +403,9 @@ func (k *Kubelet) NodeOf(a netip.Addr) string {
 	b := a.As4()
 	index := -1
 	switch {
+	case k.PodNet.IsValid() && k.PodNet.Contains(a):
+		first := k.PodNet.Masked().Addr().As4()
+		index = int(binary.BigEndian.Uint32(b[:])-binary.BigEndian.Uint32(first[:])) >> 8
 	case b[0] == 10 && b[1] >= 244:
 		index = int(b[1]-244)<<8 + int(b[2])
 	case b[0] == 10 && b[1] >= 8 && b[1] < 96:
@@ -601,7 +612,7 @@ func (k *Kubelet) NodeUsage(name string) (milliCPU, memory int64, ok bool) {
 // in 10.128.0.0/10.
 func (k *Kubelet) allocIP(n *node) netip.Addr {
 	for range 253 {
-		a := netip.AddrFrom4([4]byte{10, podNet(n.index), byte(n.index), byte(n.nextIP)})
+		a := k.podAddr(n.index, byte(n.nextIP))
 		n.nextIP++
 		if n.nextIP > 254 {
 			n.nextIP = 2

@@ -29,6 +29,10 @@ type Spec struct {
 	Server netip.AddrPort `json:"server"`
 	// APIPort is the API server's port on its node; 0 is 6443.
 	APIPort int `json:"apiPort,omitempty"`
+	// PodSubnet and ServiceSubnet are where pods and Services get addresses from;
+	// zero is 10.244.0.0/16 and 10.96.0.0/16.
+	PodSubnet     netip.Prefix `json:"podSubnet"`
+	ServiceSubnet netip.Prefix `json:"serviceSubnet"`
 	// Connected says that the pods' network has been installed: nodes that
 	// register become ready.
 	Connected bool `json:"connected,omitempty"`

@@ -67,9 +67,17 @@ export class KubeView extends HTMLElement {
     const stop = (this.stop = new AbortController())
     for (const m of [this.pods, this.nodes, this.scaled]) m.clear()
     const list = async <T extends KubeObject>(path: string, into: Map<string, T>): Promise<void> => {
-      try {
-        for await (const e of c.watch<T>(path, { signal: stop.signal })) this.take(e, into)
-      } catch { /* the next cluster is followed when it is there */ }
+      // A watch ends when another cluster becomes the current one, and fails while there is none.
+      while (!stop.signal.aborted) {
+        const mine = new Set<string>()
+        try {
+          for await (const e of c.watch<T>(path, { signal: stop.signal })) mine.add(this.take(e, into))
+        } catch { /* tried again below */ }
+        if (stop.signal.aborted) return
+        for (const key of mine) into.delete(key)
+        this.soon()
+        await new Promise(resolve => setTimeout(resolve, 1000))
+      }
     }
     void list('/api/v1/nodes', this.nodes)
     void list<Pod>('/api/v1/namespaces/default/pods', this.pods)
@@ -78,12 +86,13 @@ export class KubeView extends HTMLElement {
     this.soon()
   }
 
-  private take<T extends KubeObject>(e: WatchEvent<T>, into: Map<string, T>): void {
-    if (e.type === 'BOOKMARK' || e.type === 'ERROR') return
+  private take<T extends KubeObject>(e: WatchEvent<T>, into: Map<string, T>): string {
+    if (e.type === 'BOOKMARK' || e.type === 'ERROR') return ''
     const key = `${e.object.kind}/${e.object.metadata.uid ?? e.object.metadata.name}`
     if (e.type === 'DELETED') into.delete(key)
     else into.set(key, e.object)
     this.soon()
+    return key
   }
 
   private soon(): void {

@@ -93,7 +93,7 @@ func main() {
 		debug.SetGCPercent(150) // as wasm/browser
 	}
 	if len(os.Args) > 1 && os.Args[1] == "memory" {
-		c := boot(10, nil)
+		c := boot(11, nil)
 		makeReady(c, 1000)
 		heap("heap with 1000 pods")
 		runtime.KeepAlive(c)
@@ -106,7 +106,7 @@ func main() {
 	for _, n := range []int{3, 100, 1000} {
 		best := 0.0
 		for i := range 3 {
-			c := boot(10, nil)
+			c := boot(11, nil)
 			t := measured(func() { makeReady(c, n) })
 			if i == 0 {
 				report(fmt.Sprintf("%d Ready, first", n), t, "ms")
@@ -119,7 +119,7 @@ func main() {
 		report(fmt.Sprintf("%d Ready", n), best, "ms")
 	}
 	// As the page's worker does: a busy cluster is kept every 250 ms.
-	c = boot(10, store.NewMemory())
+	c = boot(11, store.NewMemory())
 	must(c.Flush())
 	flush := 0.0
 	ready := readiness(c)

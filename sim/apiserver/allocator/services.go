@@ -15,7 +15,8 @@ import (
 	"github.com/kubonsai/kubonsai/sim/store"
 )
 
-// Range is where cluster IPs come from; node ports come from FirstPort to LastPort.
+// Range is where cluster IPs come from unless a cluster says otherwise; node
+// ports come from FirstPort to LastPort.
 var Range = netip.MustParsePrefix("10.96.0.0/16")
 
 // The range of node ports.
@@ -27,8 +28,8 @@ const (
 // The first addresses and ports of a range are left to those who choose
 // themselves, as upstream does.
 const (
-	ipOffset   = 256
-	portOffset = 86
+	maxIPOffset = 256
+	portOffset  = 86
 )
 
 // Errors are upstream's words.
@@ -41,13 +42,18 @@ var (
 // Services knows which addresses and ports are taken.
 type Services struct {
 	stream *seed.Stream
+	within netip.Prefix
 	ips    map[uint32]bool
 	ports  map[int32]bool
 }
 
-// NewServices reads what the stored services hold.
-func NewServices(stream *seed.Stream, s *store.Store) *Services {
-	a := &Services{stream: stream}
+// NewServices reads what the stored services hold; their addresses are within
+// the prefix, the zero Prefix is Range.
+func NewServices(stream *seed.Stream, s *store.Store, within netip.Prefix) *Services {
+	if !within.IsValid() {
+		within = Range
+	}
+	a := &Services{stream: stream, within: within.Masked()}
 	a.Reset(s)
 	return a
 }
@@ -58,7 +64,7 @@ func (a *Services) Reset(s *store.Store) {
 	s.Scan("services", "", func(obj metav1.Object) bool {
 		if svc, ok := obj.(*corev1.Service); ok {
 			for _, ip := range svc.Spec.ClusterIPs {
-				if n, ok := index(ip); ok {
+				if n, ok := a.index(ip); ok {
 					a.ips[n] = true
 				}
 			}
@@ -85,29 +91,33 @@ func Ports(svc *corev1.Service) []int32 {
 }
 
 // index is the place of an address within the range.
-func index(ip string) (uint32, bool) {
+func (a *Services) index(ip string) (uint32, bool) {
 	addr, err := netip.ParseAddr(ip)
-	if err != nil || !Range.Contains(addr) {
+	if err != nil || !a.within.Contains(addr) {
 		return 0, false
 	}
-	a, b := addr.As4(), Range.Addr().As4()
-	return binary.BigEndian.Uint32(a[:]) - binary.BigEndian.Uint32(b[:]), true
+	at, base := addr.As4(), a.within.Addr().As4()
+	return binary.BigEndian.Uint32(at[:]) - binary.BigEndian.Uint32(base[:]), true
 }
 
-func address(n uint32) string {
-	b := Range.Addr().As4()
+// Address is the nth address of the range.
+func (a *Services) Address(n uint32) string {
+	b := a.within.Addr().As4()
 	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])+n)
 	return netip.AddrFrom4(b).String()
 }
 
 // size is the number of addresses, network and broadcast included.
-func size() uint32 { return 1 << (32 - Range.Bits()) }
+func (a *Services) size() uint32 { return 1 << (32 - a.within.Bits()) }
+
+// offset is how many addresses are left to those who choose themselves.
+func (a *Services) offset() int { return min(max(16, int(a.size())/16), maxIPOffset) }
 
 // TakeIP takes a given address.
 func (a *Services) TakeIP(ip string) error {
-	n, ok := index(ip)
-	if !ok || n == 0 || n == size()-1 {
-		return fmt.Errorf("the provided IP (%v) is not in the valid range. The range of valid IPs is %s", ip, Range)
+	n, ok := a.index(ip)
+	if !ok || n == 0 || n == a.size()-1 {
+		return fmt.Errorf("the provided IP (%v) is not in the valid range. The range of valid IPs is %s", ip, a.within)
 	}
 	if a.ips[n] {
 		return ErrAllocated
@@ -118,20 +128,20 @@ func (a *Services) TakeIP(ip string) error {
 
 // NextIP takes a free address, from the upper part of the range while it lasts.
 func (a *Services) NextIP() (string, error) {
-	n, ok := pick(a.stream, ipOffset+1, int(size())-1, func(i int) bool { return a.ips[uint32(i)] })
+	n, ok := pick(a.stream, a.offset()+1, int(a.size())-1, func(i int) bool { return a.ips[uint32(i)] })
 	if !ok {
-		n, ok = pick(a.stream, 1, ipOffset+1, func(i int) bool { return a.ips[uint32(i)] })
+		n, ok = pick(a.stream, 1, min(a.offset()+1, int(a.size())-1), func(i int) bool { return a.ips[uint32(i)] })
 	}
 	if !ok {
 		return "", ErrFull
 	}
 	a.ips[uint32(n)] = true
-	return address(uint32(n)), nil
+	return a.Address(uint32(n)), nil
 }
 
 // ReleaseIP gives an address back.
 func (a *Services) ReleaseIP(ip string) {
-	if n, ok := index(ip); ok {
+	if n, ok := a.index(ip); ok {
 		delete(a.ips, n)
 	}
 }

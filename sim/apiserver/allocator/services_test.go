@@ -1,6 +1,7 @@
 package allocator
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/kubonsai/kubonsai/sim/seed"
@@ -8,7 +9,7 @@ import (
 )
 
 func TestAddressesAreUniqueAndReused(t *testing.T) {
-	a := NewServices(seed.New(1).Stream("x"), store.New())
+	a := NewServices(seed.New(1).Stream("x"), store.New(), netip.Prefix{})
 	seen := map[string]bool{}
 	for range 65534 {
 		ip, err := a.NextIP()
@@ -30,7 +31,7 @@ func TestAddressesAreUniqueAndReused(t *testing.T) {
 }
 
 func TestTaking(t *testing.T) {
-	a := NewServices(seed.New(1).Stream("x"), store.New())
+	a := NewServices(seed.New(1).Stream("x"), store.New(), netip.Prefix{})
 	for _, c := range []struct{ ip, want string }{
 		{"10.96.0.10", ""},
 		{"10.96.0.10", "provided IP is already allocated"},
