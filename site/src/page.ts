@@ -272,7 +272,7 @@ export async function run(s: Snippet, early: () => boolean = () => false): Promi
     }
   }
   try {
-    const script = stripPrompts(s.text)
+    const script = stripPrompts(s.text, s.block.language)
     const { steps } = await c.steps(script)
     // Neighbouring commands that end by themselves are one script, comments and all.
     const groups: { text: string; endless: boolean }[] = []
