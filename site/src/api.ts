@@ -42,6 +42,8 @@ export interface CreateOptions {
   wasmURL?: string | URL
   /** The compiled module, when the caller has it already; wins over wasmURL. */
   wasmModule?: WebAssembly.Module
+  /** Where kubonsai-text.wasm is, which is fetched when awk or jq is first used. Default: beside kubonsai.wasm. */
+  textToolsURL?: string | URL
   /**
    * `true` (default in a browser): in a worker of its own. `false` (default in
    * Node): in the caller's thread. A string or URL: where kubonsai-worker.js is.
@@ -175,7 +177,10 @@ const utf8 = new TextEncoder()
 export async function create(options: CreateOptions = {}): Promise<Cluster> {
   const name = options.name ?? 'default'
   let storage = options.storage ?? (isNode ? 'memory' : 'indexeddb')
-  const wasm = options.wasmModule ?? new URL(options.wasmURL ?? here('kubonsai.wasm'), isNode ? undefined : location.href).href
+  const base = isNode ? undefined : location.href
+  const beside = new URL(options.wasmURL ?? here('kubonsai.wasm'), base).href
+  const wasm = options.wasmModule ?? beside
+  const textTools = new URL(options.textToolsURL ?? new URL('kubonsai-text.wasm', beside), base).href
   const worker = options.worker instanceof URL ? options.worker.href : options.worker ?? !isNode
   const share = storage === 'indexeddb' && worker !== false
   let warning = ''
@@ -184,7 +189,7 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
     storage = 'memory'
     warning = 'this page is not served over https (or this browser is old), so the cluster is not kept and not shared between tabs'
   }
-  const make = (lock: string | null): Port => worker === false ? inlinePort({ wasm, worker, lock: null }) : workerPort({ wasm, worker, lock })
+  const make = (lock: string | null): Port => worker === false ? inlinePort({ wasm, textTools, worker, lock: null }) : workerPort({ wasm, textTools, worker, lock })
   const port = share && storage === 'indexeddb' ? sharedPort(name, () => make(writerLock(name))) : make(null)
   const open: Omit<Request, 'id'> = { kind: 'open', name, storage }
   if (options.seed !== undefined) open.seed = options.seed

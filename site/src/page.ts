@@ -15,6 +15,7 @@ export interface Settings {
   nodes?: string | undefined
   speed?: number | undefined
   wasm?: string | undefined
+  textTools?: string | undefined
   dock: boolean
   preload: boolean
 }
@@ -50,7 +51,7 @@ export function onCluster(fn: (c: Cluster) => void): () => void {
 /** The page's cluster; booted or restored on the first call. */
 export function cluster(): Promise<Cluster> {
   if (opening) return opening
-  const started = create({ name: settings.name, seed: settings.seed, nodes: settings.nodes, speed: settings.speed, wasmURL: settings.wasm, edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text) })
+  const started = create({ name: settings.name, seed: settings.seed, nodes: settings.nodes, speed: settings.speed, wasmURL: settings.wasm, textToolsURL: settings.textTools, edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text) })
   opening = started
   started.then(c => {
     try { localStorage.setItem(`kubonsai:used:${settings.name}`, '1') } catch { /* no storage */ }

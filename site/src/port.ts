@@ -21,6 +21,7 @@ export interface Port {
 
 export interface PortOptions {
   wasm: WebAssembly.Module | string
+  textTools: string
   worker: boolean | string
   lock: string | null
 }
@@ -107,7 +108,7 @@ export function workerPort(options: PortOptions): Port {
     }, failed).then(w => {
       if (mine !== generation || closed) return w.terminate()
       worker = w
-      w.postMessage({ start: { module: options.wasm, lock: options.lock } })
+      w.postMessage({ start: { module: options.wasm, textTools: options.textTools, lock: options.lock } })
       for (const frame of queue.splice(0)) w.postMessage(frame)
     }, err => failed(String((err as Error).message ?? err)))
   }
@@ -150,6 +151,7 @@ export function inlinePort(options: PortOptions): Port {
   import('./engine.ts').then(async ({ startEngine, directoryStorage }) => {
     const engine = await startEngine({
       module: options.wasm,
+      textTools: options.textTools,
       storage: isNode ? directoryStorage : undefined,
       onFrame: take,
     })

@@ -16,7 +16,7 @@ const scope = self as unknown as {
   registration: { scope: string }
 }
 const cacheName = `kubonsai-${VERSION}`
-const files = ['./', 'kubonsai.js', 'kubonsai-api.js', 'kubonsai-worker.js', 'kubonsai.wasm']
+const files = ['./', 'kubonsai.js', 'kubonsai-api.js', 'kubonsai-worker.js', 'kubonsai.wasm', 'kubonsai-text.wasm']
 
 scope.addEventListener('install', (e: ExtendableEvent) => {
   e.waitUntil(caches.open(cacheName).then(c => Promise.allSettled(files.map(f => c.add(new URL(f, scope.registration.scope).href)))).then(() => scope.skipWaiting()))

@@ -9,7 +9,7 @@ import { directoryStorage, startEngine, type Engine } from './engine.ts'
 import type { Answer, Request } from './protocol.ts'
 
 export interface Start {
-  start: { module: WebAssembly.Module | string; lock: string | null }
+  start: { module: WebAssembly.Module | string; textTools: string; lock: string | null }
 }
 export type FromWorker = { frame: Answer } | { failed: string } | { started: true }
 
@@ -39,7 +39,7 @@ const port = await thread()
 let engine: Engine | null = null
 const waiting: Request[] = []
 
-async function start({ module, lock }: Start['start']): Promise<void> {
+async function start({ module, textTools, lock }: Start['start']): Promise<void> {
   if (lock && inBrowser && navigator.locks) {
     await new Promise<void>((granted, refused) => {
       navigator.locks.request(lock, () => {
@@ -51,6 +51,7 @@ async function start({ module, lock }: Start['start']): Promise<void> {
   const compiled = typeof module === 'string' ? new URL(module) : module
   engine = await startEngine({
     module: compiled,
+    textTools,
     storage: inBrowser ? undefined : directoryStorage,
     onFrame: frame => port.post({ frame }, frame.data ? [frame.data.buffer as ArrayBuffer] : undefined),
   })

@@ -32,19 +32,19 @@ func (c cluster) Start(terminal, script string, o bridge.RunOptions) bridge.Run 
 }
 
 // open boots a cluster on a storage, or restores the one that it holds.
-func open(port js.Value, o bridge.OpenOptions) (*bridge.Opened, error) {
+func open(port js.Value, texts *guests, o bridge.OpenOptions) (*bridge.Opened, error) {
 	backend, err := openStorage(port, o.Storage, o.Name)
 	if err != nil {
 		return nil, err
 	}
-	opened, err := boot(backend, o)
+	opened, err := boot(backend, texts, o)
 	if err != nil {
 		return nil, errors.Join(err, backend.Close())
 	}
 	return opened, nil
 }
 
-func boot(backend store.Backend, o bridge.OpenOptions) (*bridge.Opened, error) {
+func boot(backend store.Backend, texts *guests, o bridge.OpenOptions) (*bridge.Opened, error) {
 	if o.Erase {
 		if err := backend.Clear(); err != nil {
 			return nil, err
@@ -60,7 +60,7 @@ func boot(backend store.Backend, o bridge.OpenOptions) (*bridge.Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, Log: func(text string) { println(text) }})
+	c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, TextTools: texts, Log: func(text string) { println(text) }})
 	if err != nil {
 		return nil, err
 	}

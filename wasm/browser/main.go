@@ -25,10 +25,17 @@ var version = "dev"
 
 type inbound struct{ head, data []byte }
 
-// queue holds the messages that have come and wakes the host loop.
+// queue holds the messages that have come, and calls that are to be made on the
+// host's goroutine, and wakes the host loop.
 type queue struct {
 	messages []inbound
+	calls    []func()
 	wake     chan struct{}
+}
+
+func (q *queue) do(fn func()) {
+	q.calls = append(q.calls, fn)
+	q.poke()
 }
 
 func (q *queue) poke() {
@@ -74,7 +81,9 @@ func main() {
 		}
 		port.Call("post", string(head), data)
 	}
-	host := bridge.NewHost(version, func(o bridge.OpenOptions) (*bridge.Opened, error) { return open(port, o) }, send, time.Now)
+	var host *bridge.Host
+	texts := &guests{port: port, calls: q, hold: func(held bool) { host.Hold(held) }}
+	host = bridge.NewHost(version, func(o bridge.OpenOptions) (*bridge.Opened, error) { return open(port, texts, o) }, send, time.Now)
 
 	port.Set("receive", receive)
 	port.Call("ready")
@@ -85,11 +94,16 @@ func main() {
 			q.messages = q.messages[1:]
 			host.Receive(m.head, m.data)
 		}
+		for len(q.calls) > 0 {
+			fn := q.calls[0]
+			q.calls = q.calls[1:]
+			fn()
+		}
 		if host.Ended() {
 			break
 		}
 		switch wait := cycle(host, send); {
-		case len(q.messages) > 0:
+		case len(q.messages)+len(q.calls) > 0:
 			continue
 		case wait == 0:
 			port.Call("yield", wake)

@@ -27,6 +27,7 @@ type Cluster struct {
 	files   *vfs.FS
 	backend store.Backend
 	watches []*watch
+	spend   time.Time // until when programs have asked for time of their own
 	Flushes int
 	FailNow error // what Flush returns
 }
@@ -70,6 +71,7 @@ func Open(backend store.Backend, o bridge.OpenOptions) (*Cluster, bool, error) {
 		return nil, false, err
 	}
 	c.kernel = kernel.New(c.clock)
+	c.kernel.OnSpend(func(until time.Time) { c.spend = until })
 	return c, restored, nil
 }
 
@@ -79,12 +81,23 @@ func (c *Cluster) Now() time.Time { return c.clock.Now() }
 // Turn implements bridge.Cluster.
 func (c *Cluster) Turn(limit time.Time, steps int) bool {
 	for range steps {
-		if !c.kernel.Step() && !c.clock.Step(limit) {
+		if !c.kernel.Step() && !c.clock.Step(c.reach(limit)) {
 			c.clock.SetNow(limit)
 			return false
 		}
 	}
 	return true
+}
+
+// reach is how far programs may carry the clock, as in sim.
+func (c *Cluster) reach(limit time.Time) time.Time {
+	if most := limit.Add(300 * time.Millisecond); c.spend.After(most) {
+		return most
+	}
+	if c.spend.After(limit) {
+		return c.spend
+	}
+	return limit
 }
 
 // NextDue implements bridge.Cluster.
