@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"time"
 
@@ -21,7 +20,8 @@ import (
 	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/seed"
 	"github.com/kubonsai/kubonsai/sim/shell"
-	"github.com/kubonsai/kubonsai/sim/shell/texttool"
+	"github.com/kubonsai/kubonsai/sim/shell/guest/host"
+	"github.com/kubonsai/kubonsai/sim/shell/repo"
 	"github.com/kubonsai/kubonsai/sim/shell/tool"
 	"github.com/kubonsai/kubonsai/sim/simctl"
 )
@@ -91,6 +91,7 @@ func (m *Machine) makeHome(state *kept) error {
 		if err := write(p, m.opts.Files[name], 0o644); err != nil {
 			return fmt.Errorf("file %s: %w", name, err)
 		}
+		repo.Track(f, p, m.opts.Files[name], m.clock.Now())
 	}
 	return nil
 }
@@ -132,7 +133,13 @@ func (m *Machine) shellRandom() uint64 { return m.seed.Stream("$RANDOM").Uint64(
 // readerPrograms are what can be started by name in the reader's terminals.
 func (m *Machine) readerPrograms() map[string]program.Program {
 	all := tool.All()
-	maps.Copy(all, texttool.All())
+	texts := linkedTextTools()
+	if m.opts.TextTools != nil {
+		texts = host.Remote(m.opts.TextTools)
+	}
+	for _, name := range []string{"awk", "gawk", "mawk", "jq"} {
+		all[name] = texts
+	}
 	for name, p := range shell.Programs(shell.Bash) {
 		all[name] = p
 	}

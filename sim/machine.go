@@ -20,6 +20,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/rest"
 	"github.com/kubonsai/kubonsai/sim/seed"
+	"github.com/kubonsai/kubonsai/sim/shell/guest/host"
 	"github.com/kubonsai/kubonsai/sim/store"
 	"github.com/kubonsai/kubonsai/sim/vfs"
 )
@@ -54,6 +55,9 @@ type Options struct {
 	// MetricsServer measures pods for autoscaling and kubectl top; a new
 	// cluster has none, as kind's.
 	MetricsServer bool
+	// TextTools brings the module with awk and jq when they are first used; nil
+	// takes those that are linked, which the browser module has not.
+	TextTools host.Loader
 	// Log is told of faults of the simulation itself; nil drops them.
 	Log func(text string)
 }

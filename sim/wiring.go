@@ -37,7 +37,6 @@ import (
 	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/scheduler"
 	"github.com/kubonsai/kubonsai/sim/shell"
-	"github.com/kubonsai/kubonsai/sim/shell/texttool"
 	"github.com/kubonsai/kubonsai/sim/shell/tool"
 )
 
@@ -72,7 +71,10 @@ func (c *Cluster) wire(state *kept) error {
 	c.joinMachine()
 
 	containerPrograms := tool.All()
-	containerPrograms["awk"] = texttool.All()["awk"] // jq is the reader's alone
+	containerPrograms["awk"] = c.machine.programs["awk"] // jq is the reader's alone
+	for _, name := range []string{"git", "brew", "envsubst"} {
+		delete(containerPrograms, name)
+	}
 	for name, p := range shell.Programs(shell.Ash) {
 		containerPrograms[name] = p
 	}

@@ -47,15 +47,20 @@ if (!flag('no-check')) {
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 
-// The wasm module. Inlining pays in the runtime and the standard library; in our
+// The wasm modules. Inlining pays in the runtime and the standard library; in our
 // own code it makes the module a tenth bigger and no run faster.
-const wasm = path.join(out, 'kubonsai.wasm')
 const module = 'github.com/kubonsai/kubonsai'
-const cold = [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...'].map(p => `-gcflags=${p}=-l`)
-execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(flag('fake') ? ['-tags', 'fake'] : []), ...cold, '-o', wasm, './wasm/browser'],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' } })
-// Tables for stack traces and roundabout code go: a third of the module.
-execFileSync(go, ['run', './scripts/slim', wasm, wasm], { cwd: root, stdio: 'inherit' })
+function wasm(name, program, cold, slim = []) {
+  const file = path.join(out, name)
+  execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(flag('fake') ? ['-tags', 'fake'] : []), ...cold.map(p => `-gcflags=${p}=-l`), '-o', file, program],
+    { cwd: root, stdio: 'inherit', env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' } })
+  // Tables for stack traces and roundabout code go: a third of the module.
+  execFileSync(go, ['run', './scripts/slim', ...slim, file, file], { cwd: root, stdio: 'inherit' })
+}
+wasm('kubonsai.wasm', './wasm/browser', [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...'])
+// awk and jq, loaded when they are first used. A program that wants more memory
+// than this ends; it would take the tab with it.
+wasm('kubonsai-text.wasm', './wasm/texttool', [`${module}/...`], ['-memory', '256'])
 
 // Style sheets that scripts bring along are text, made small.
 const css = {

@@ -11,6 +11,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"os"
@@ -18,7 +19,10 @@ import (
 	"github.com/kubonsai/kubonsai/scripts/internal/gowasm"
 )
 
-var verbose = flag.Bool("v", false, "tell what was done")
+var (
+	verbose = flag.Bool("v", false, "tell what was done")
+	memory  = flag.Int("memory", 0, "the most memory the module may take, in MiB; 0: as much as its host gives")
+)
 
 // gap is how many zeros between two pieces of data are worth a new segment:
 // compression makes more of long segments than of few zeros.
@@ -27,7 +31,7 @@ const gap = 64
 func main() {
 	flag.Parse()
 	if flag.NArg() != 2 {
-		fmt.Fprintln(os.Stderr, "usage: slim [-v] in.wasm out.wasm")
+		fmt.Fprintln(os.Stderr, "usage: slim [-v] [-memory MiB] in.wasm out.wasm")
 		os.Exit(2)
 	}
 	if err := run(flag.Arg(0), flag.Arg(1)); err != nil {
@@ -41,14 +45,14 @@ func run(in, out string) error {
 	if err != nil {
 		return err
 	}
-	slim, err := shrink(raw)
+	slim, err := shrink(raw, *memory)
 	if err != nil {
 		return fmt.Errorf("%s: %w", in, err)
 	}
 	return os.WriteFile(out, slim, 0o644)
 }
 
-func shrink(raw []byte) ([]byte, error) {
+func shrink(raw []byte, memory int) ([]byte, error) {
 	m, err := gowasm.Read(raw)
 	if err != nil {
 		return nil, err
@@ -64,7 +68,20 @@ func shrink(raw []byte) ([]byte, error) {
 		}
 	}
 	m.Sections = kept
+	if memory > 0 {
+		limit(m, memory)
+	}
 	return m.Encode(gap)
+}
+
+// limit sets the most memory that the module's one memory grows to.
+func limit(m *gowasm.Module, mebibytes int) {
+	s := m.Section(gowasm.SectionMemory)
+	r := gowasm.Reader{B: s.Body}
+	r.Uint() // one
+	r.Byte() // without a limit
+	s.Body = binary.AppendUvarint([]byte{1, 1}, uint64(r.Uint()))
+	s.Body = binary.AppendUvarint(s.Body, uint64(mebibytes)*16)
 }
 
 func say(format string, args ...any) {

@@ -42,6 +42,10 @@ const (
 // arrived whose handler lets the process live.
 var ErrInterrupted = errors.New("interrupted system call")
 
+// quantumTime is the virtual time in which a process makes the steps after which
+// it yields: less than a browser needs for them, so that nobody waits for it.
+const quantumTime = 60 * time.Microsecond
+
 // killed unwinds the goroutine of a process that a signal ended.
 type killed struct{ code int }
 
@@ -258,17 +262,26 @@ func (p *Proc) Yield() error {
 }
 
 // Tick is called by interpreters at every small step (a statement, a loop
-// turn); every thousand of them it yields, so that an endless loop can neither
-// starve the other processes nor hide from a signal.
+// turn). Every thousand of them take some virtual time, so that an endless loop
+// can neither starve the other processes, nor hide from a signal, nor stop the
+// clock.
 func (p *Proc) Tick() {
 	p.kernel.quantum++
-	if p.doomed || p.kernel.quantum >= quantum {
-		p.kernel.quantum, p.kernel.used = 0, true
-		p.checkDoom()
-		p.kernel.enqueue(p)
-		p.park()
+	if !p.doomed && p.kernel.quantum < quantum {
+		return
 	}
+	p.kernel.quantum, p.kernel.used = 0, true
+	p.checkDoom()
+	if p.kernel.onSpend != nil {
+		p.kernel.onSpend(p.Now().Add(quantumTime))
+	}
+	p.timer = p.kernel.clock.After(quantumTime, "compute "+p.Name, func() { p.kernel.enqueue(p) })
+	p.park()
+	p.timer = nil
 }
+
+// TicksLeft is how many Ticks there are until one yields, that one included.
+func (p *Proc) TicksLeft() int { return quantum - p.kernel.quantum }
 
 // Wait blocks until the queue is woken, or a signal arrives (ErrInterrupted).
 // Callers check their condition again afterwards.

@@ -42,6 +42,8 @@ export interface CreateOptions {
   wasmURL?: string | URL
   /** The compiled module, when the caller has it already; wins over wasmURL. */
   wasmModule?: WebAssembly.Module
+  /** Where kubonsai-text.wasm is, which is fetched when awk or jq is first used. Default: beside kubonsai.wasm. */
+  textToolsURL?: string | URL
   /**
    * `true` (default in a browser): in a worker of its own. `false` (default in
    * Node): in the caller's thread. A string or URL: where kubonsai-worker.js is.
@@ -180,6 +182,8 @@ const isNode = typeof process !== 'undefined' && !!process.versions?.node
 const utf8 = new TextEncoder()
 
 const moduleURL = (o: CreateOptions): string => new URL(o.wasmURL ?? here('kubonsai.wasm'), isNode ? undefined : location.href).href
+const textToolsURL = (o: CreateOptions): string =>
+  o.textToolsURL ? new URL(o.textToolsURL, isNode ? undefined : location.href).href : new URL('kubonsai-text.wasm', moduleURL(o)).href
 const workerOf = (o: CreateOptions): boolean | string => o.worker instanceof URL ? o.worker.href : o.worker ?? !isNode
 
 /**
@@ -187,9 +191,9 @@ const workerOf = (o: CreateOptions): boolean | string => o.worker instanceof URL
  * starts the program in a worker, fetched and compiled, and touches no storage.
  * The first answer then comes in a fraction of the time.
  */
-export function prepare(options: Pick<CreateOptions, 'wasmURL' | 'worker' | 'nodes'> = {}): void {
+export function prepare(options: Pick<CreateOptions, 'wasmURL' | 'textToolsURL' | 'worker' | 'nodes'> = {}): void {
   const worker = workerOf(options)
-  if (worker !== false) prepareWorker({ wasm: moduleURL(options), worker, nodes: String(options.nodes ?? 1) })
+  if (worker !== false) prepareWorker({ wasm: moduleURL(options), textTools: textToolsURL(options), worker, nodes: String(options.nodes ?? 1) })
 }
 
 /** Boots a cluster, or opens the one that the storage holds. */
@@ -198,6 +202,7 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
   const name = options.name ?? 'default'
   let storage = options.storage ?? (isNode ? 'memory' : 'indexeddb')
   const wasm = options.wasmModule ?? moduleURL(options)
+  const textTools = textToolsURL(options)
   const worker = workerOf(options)
   const share = storage === 'indexeddb' && worker !== false
   let warning = ''
@@ -206,7 +211,7 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
     storage = 'memory'
     warning = 'this page is not served over https (or this browser is old), so the cluster is not kept and not shared between tabs'
   }
-  const make = (lock: string | null): Port => worker === false ? inlinePort({ wasm, worker, lock: null }) : workerPort({ wasm, worker, lock })
+  const make = (lock: string | null): Port => worker === false ? inlinePort({ wasm, textTools, worker, lock: null }) : workerPort({ wasm, textTools, worker, lock })
   const port = share && storage === 'indexeddb' ? sharedPort(name, () => make(writerLock(name))) : make(null)
   const open: Omit<Request, 'id'> = { kind: 'open', name, storage }
   if (options.seed !== undefined) open.seed = options.seed

@@ -11,8 +11,17 @@ import './vendor/wasm_exec.js'
 interface Go {
   argv: string[]
   importObject: WebAssembly.Imports
+  exit(code: number): void
   _scheduledTimeouts: Map<number, ReturnType<typeof setTimeout>>
   run(instance: WebAssembly.Instance): Promise<void>
+}
+
+/** An instance of the second module, for one program at a time; see wasm/browser/guest.go. */
+interface Guest {
+  /** Set by the program: takes a reply, returns the program's next request. */
+  step?: (reply: Uint8Array) => Uint8Array
+  memory(): number
+  close(): void
 }
 
 interface Storage {
@@ -36,10 +45,14 @@ interface Host {
   take(): [head: string, data: Uint8Array | null] | null
   /** Set by the program: there is something to take. */
   wake?: () => void
+  /** Gets the second module; done is told why not, or null. */
+  fetchGuests(done: (failure: string | null) => void): void
+  guest(): Guest
 }
 
 declare global {
   var kubonsaiHosts: Record<string, Host> | undefined
+  var kubonsaiGuests: Record<string, Guest> | undefined
   var Go: new () => Go
 }
 
@@ -52,6 +65,8 @@ export interface Engine {
 export interface EngineOptions {
   /** A compiled module, or where to get one. */
   module: WebAssembly.Module | URL | string
+  /** Where the module with awk and jq is. */
+  textTools: string
   onFrame(frame: Answer): void
   onProgress?(loaded: number, total: number): void
   /** Makes storages of kind "file:…"; Node only. */
@@ -62,7 +77,7 @@ let count = 0
 const isNode = typeof process !== 'undefined' && !!process.versions?.node
 
 /** Fetches and compiles the module; in Node from a file when the URL says so. */
-export async function compile(source: URL | string): Promise<WebAssembly.Module> {
+export async function compile(source: URL | string, what = 'the cluster’s program', parameter = 'wasmURL'): Promise<WebAssembly.Module> {
   const url = String(source)
   if (isNode && !/^https?:/.test(url)) {
     const { readFile } = await import('node:fs/promises')
@@ -73,9 +88,9 @@ export async function compile(source: URL | string): Promise<WebAssembly.Module>
   try {
     response = await fetch(url)
   } catch (err) {
-    throw new Error(`the cluster's program could not be fetched from ${url} (${String(err)}): check the connection and the parameter wasmURL`)
+    throw new Error(`${what} could not be fetched from ${url} (${String(err)}): check the connection and the parameter ${parameter}`)
   }
-  if (!response.ok) throw new Error(`the cluster's program could not be fetched: ${url} answered ${response.status}; put kubonsai.wasm beside kubonsai.js or set wasmURL`)
+  if (!response.ok) throw new Error(`${what} could not be fetched: ${url} answered ${response.status}; put ${url.replace(/.*\/|[?#].*/g, '')} beside kubonsai.js or set ${parameter}`)
   if ((response.headers.get('content-type') ?? '').startsWith('application/wasm')) {
     return WebAssembly.compileStreaming(response)
   }
@@ -92,6 +107,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   let finish!: () => void
   const started = new Promise<void>(resolve => (ready = resolve))
   const finished = new Promise<void>(resolve => (finish = resolve))
+  let texts: WebAssembly.Module | null = null
   const channel = isNode ? null : new MessageChannel()
   const inbox: [string, Uint8Array | null][] = []
   // While the program has yielded, what comes waits for it: requests are taken
@@ -118,6 +134,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     cancel: timer => clearTimeout(timer as ReturnType<typeof setTimeout>),
     storage: kind => options.storage?.(kind) ?? null,
     take: () => inbox.shift() ?? null,
+    fetchGuests(done) {
+      compile(options.textTools, 'the module with awk and jq', 'textToolsURL').then(m => {
+        texts = m
+        done(null)
+      }, err => done(String((err as Error).message ?? err)))
+    },
+    guest: () => startGuest(texts!),
   }
   hosts[id] = host
   const go = new globalThis.Go()
@@ -141,6 +164,29 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     },
     ended: Promise.race([finished, crashed]),
   }
+}
+
+/** Starts an instance of the second module. It stands ready when this returns. */
+function startGuest(module: WebAssembly.Module): Guest {
+  const id = `g${++count}`
+  const go = new globalThis.Go()
+  go.argv = ['kubonsai-text', id]
+  // What the runtime says of a crash is for nobody; step tells that there was one.
+  go.exit = () => {}
+  go.importObject['gojs']!['runtime.wasmWrite'] = () => {}
+  const instance = new WebAssembly.Instance(module, go.importObject)
+  const guest: Guest = {
+    memory: () => (instance.exports['mem'] as WebAssembly.Memory).buffer.byteLength,
+    close() {
+      guest.step = undefined
+      for (const timer of go._scheduledTimeouts.values()) clearTimeout(timer)
+    },
+  }
+  const guests = (globalThis.kubonsaiGuests ??= {})
+  guests[id] = guest
+  void go.run(instance).catch(() => {})
+  delete guests[id]
+  return guest
 }
 
 /** A storage in a directory of Node's file system: one file that is replaced as a whole, so that a crash leaves the old or the new state. */

@@ -15,6 +15,7 @@ export interface Settings {
   nodes?: string | undefined
   speed?: number | undefined
   wasm?: string | undefined
+  textTools?: string | undefined
   dock: boolean
   preload: boolean
   offline?: string | undefined
@@ -64,7 +65,7 @@ export function onCluster(fn: (c: Cluster) => void): () => void {
 /** The page's cluster; booted or restored on the first call. */
 export function cluster(): Promise<Cluster> {
   if (opening) return opening
-  const started = create({ name: settings.name, seed: settings.seed, nodes: settings.nodes, speed: settings.speed, wasmURL: settings.wasm, edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text) })
+  const started = create({ name: settings.name, seed: settings.seed, nodes: settings.nodes, speed: settings.speed, wasmURL: settings.wasm, textToolsURL: settings.textTools, edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text) })
   opening = started
   started.then(c => {
     try { localStorage.setItem(`kubonsai:used:${settings.name}`, '1') } catch { /* no storage */ }
@@ -305,7 +306,7 @@ export async function run(s: Snippet, early: () => boolean = () => false): Promi
     }
   }
   try {
-    const script = stripPrompts(s.text)
+    const script = stripPrompts(s.text, s.block.language)
     const { steps } = await c.steps(script)
     // Neighbouring commands that end by themselves are one script, comments and all.
     const groups: { text: string; endless: boolean }[] = []

@@ -26,6 +26,7 @@ export interface Port {
 
 export interface PortOptions {
   wasm: WebAssembly.Module | string
+  textTools: string
   worker: boolean | string
   lock: string | null
 }
@@ -61,16 +62,16 @@ async function spawn(url: string, onmessage: (m: FromWorker) => void, onerror: (
 /** A worker whose program is started and waits for its cluster. */
 interface Spare { key: string; worker: Promise<AnyWorker>; onmessage: (m: FromWorker) => void; onerror: (text: string) => void }
 let spare: Spare | null = null
-const keyOf = (o: { wasm: WebAssembly.Module | string; worker: boolean | string }): string => `${String(o.worker)} ${typeof o.wasm === 'string' ? o.wasm : 'module'}`
+const keyOf = (o: { wasm: WebAssembly.Module | string; textTools: string; worker: boolean | string }): string => `${String(o.worker)} ${typeof o.wasm === 'string' ? o.wasm : 'module'} ${o.textTools}`
 const workerURL = (worker: boolean | string): string => typeof worker === 'string' ? worker : here('kubonsai-worker.js')
 
 /** Starts the program of a cluster that will soon be wanted, in a worker. */
-export function prepareWorker(options: { wasm: string; worker: boolean | string; nodes: string }): void {
+export function prepareWorker(options: { wasm: string; textTools: string; worker: boolean | string; nodes: string }): void {
   if (spare) return
   const worker = spawn(workerURL(options.worker), m => mine.onmessage(m), text => mine.onerror(text))
   const mine: Spare = { key: keyOf(options), worker, onmessage: () => {}, onerror: () => {} }
   spare = mine
-  worker.then(w => w.postMessage({ prepare: { module: options.wasm, nodes: options.nodes } }), () => { if (spare === mine) spare = null })
+  worker.then(w => w.postMessage({ prepare: { module: options.wasm, textTools: options.textTools, nodes: options.nodes } }), () => { if (spare === mine) spare = null })
 }
 
 /** Ends a worker that is not needed after all. */
@@ -142,7 +143,7 @@ export function workerPort(options: PortOptions): Port {
     }, failed).then(w => {
       if (mine !== generation || closed) return w.terminate()
       worker = w
-      w.postMessage({ start: { module: options.wasm, lock: options.lock } })
+      w.postMessage({ start: { module: options.wasm, textTools: options.textTools, lock: options.lock } })
       for (const frame of queue.splice(0)) w.postMessage(frame)
     }, err => failed(String((err as Error).message ?? err)))
   }
@@ -186,6 +187,7 @@ export function inlinePort(options: PortOptions): Port {
   import('./engine.ts').then(async ({ startEngine, directoryStorage }) => {
     const engine = await startEngine({
       module: options.wasm,
+      textTools: options.textTools,
       storage: isNode ? directoryStorage : undefined,
       onFrame: take,
     })

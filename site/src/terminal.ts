@@ -9,6 +9,7 @@ import type { Cluster, Run } from './api.ts'
 import { strings } from './i18n.ts'
 import { LineEditor } from './line.ts'
 import { cluster, onCluster } from './page.ts'
+import { pasted } from './script.ts'
 
 const KEEP = 40_000
 const verbs = 'annotate api-resources api-versions apply autoscale cluster-info config create delete describe edit exec explain expose get label logs patch proxy rollout run scale set version wait'.split(' ')
@@ -25,6 +26,8 @@ export class KubeTerminal extends HTMLElement {
   private c: Cluster | null = null
   private current: Run | null = null
   private typed = '' // lines of a command that is not complete yet
+  private ready = false // the shell waits for a line
+  private ahead = '' // what a paste brought after its first line
   private cwd = '/home/reader'
   private shown = ''
   private observer: ResizeObserver | null = null
@@ -68,7 +71,7 @@ export class KubeTerminal extends HTMLElement {
       columns: () => term.cols,
       line: text => void this.line(text),
       interrupt: () => {
-        this.typed = ''
+        this.typed = this.ahead = ''
         if (this.current) this.current.interrupt()
         else this.prompt()
       },
@@ -76,7 +79,7 @@ export class KubeTerminal extends HTMLElement {
       clear: () => term.write('\x1b[2J\x1b[3J\x1b[H'),
       complete: before => this.complete(before),
     })
-    term.onData(data => this.editor.input(data))
+    term.onData(data => this.input(data))
     term.onResize(({ cols, rows }) => this.current?.resize(cols, rows))
     this.observer = new ResizeObserver(() => this.size())
     this.observer.observe(this)
@@ -95,6 +98,28 @@ export class KubeTerminal extends HTMLElement {
   }
 
   override focus(): void { this.term?.focus() }
+
+  /** Keys come one by one, a paste in one piece: its lines are for the shell, each when it asks for one. */
+  private input(data: string): void {
+    if (this.current || data.length < 3 || data.startsWith('\x1b')) return this.editor.input(data)
+    this.ahead += this.typed || this.editor.text ? data.replace(/\r\n?/g, '\n') : pasted(data)
+    if (this.ready) this.feed()
+  }
+
+  private feed(): void {
+    if (!this.ahead) return
+    const end = this.ahead.indexOf('\n') + 1 || this.ahead.length
+    const line = this.ahead.slice(0, end)
+    this.ahead = this.ahead.slice(end)
+    this.editor.input(line.replace('\n', '\r'))
+  }
+
+  /** Asks for a line of a command. */
+  private ask(prompt: string): void {
+    this.ready = true
+    this.editor.begin(prompt)
+    this.feed()
+  }
 
   private size(): void {
     if (this.clientWidth > 0 && this.clientHeight > 0) {
@@ -142,7 +167,7 @@ export class KubeTerminal extends HTMLElement {
   private prompt(): void {
     this.save()
     const dir = this.cwd === '/home/reader' ? '~' : this.cwd.replace(/^\/home\/reader\//, '~/')
-    this.editor.begin(`\x1b[32mreader@kubonsai\x1b[0m:\x1b[34m${dir}\x1b[0m$ `)
+    this.ask(`\x1b[32mreader@kubonsai\x1b[0m:\x1b[34m${dir}\x1b[0m$ `)
   }
 
   private async line(text: string): Promise<void> {
@@ -152,6 +177,7 @@ export class KubeTerminal extends HTMLElement {
       return
     }
     if (!this.c) return
+    this.ready = false
     this.typed += (this.typed ? '\n' : '') + text
     if (!this.typed.trim()) {
       this.typed = ''
@@ -159,7 +185,7 @@ export class KubeTerminal extends HTMLElement {
     }
     try {
       const { complete } = await this.c.steps(this.typed)
-      if (!complete) return this.editor.begin('> ')
+      if (!complete) return this.ask('> ')
       const script = this.typed
       this.typed = ''
       if (script.trim() === 'clear') {

@@ -10,10 +10,10 @@ import { directoryStorage, startEngine, type Engine } from './engine.ts'
 import type { Answer, Request } from './protocol.ts'
 
 export interface Prepare {
-  prepare: { module: WebAssembly.Module | string; nodes: string }
+  prepare: { module: WebAssembly.Module | string; textTools: string; nodes: string }
 }
 export interface Start {
-  start: { module: WebAssembly.Module | string; lock: string | null }
+  start: { module: WebAssembly.Module | string; textTools: string; lock: string | null }
 }
 export type FromWorker = { frame: Answer } | { failed: string } | { started: true }
 
@@ -44,20 +44,21 @@ let starting: Promise<Engine> | null = null
 let engine: Engine | null = null // set once the cluster is ours
 const waiting: Request[] = []
 
-function program(module: WebAssembly.Module | string): Promise<Engine> {
+function program(module: WebAssembly.Module | string, textTools: string): Promise<Engine> {
   return starting ??= startEngine({
     module: typeof module === 'string' ? new URL(module) : module,
+    textTools,
     storage: inBrowser ? undefined : directoryStorage,
     onFrame: frame => { if (engine) port.post({ frame }, frame.data ? [frame.data.buffer as ArrayBuffer] : undefined) },
   })
 }
 
-async function prepare({ module, nodes }: Prepare['prepare']): Promise<void> {
-  const ready = await program(module)
+async function prepare({ module, textTools, nodes }: Prepare['prepare']): Promise<void> {
+  const ready = await program(module, textTools)
   if (!engine) ready.send({ id: 1, kind: 'prepare', nodes })
 }
 
-async function start({ module, lock }: Start['start']): Promise<void> {
+async function start({ module, textTools, lock }: Start['start']): Promise<void> {
   if (lock && inBrowser && navigator.locks) {
     await new Promise<void>((granted, refused) => {
       navigator.locks.request(lock, () => {
@@ -66,7 +67,7 @@ async function start({ module, lock }: Start['start']): Promise<void> {
       }).catch(refused)
     })
   }
-  engine = await program(module)
+  engine = await program(module, textTools)
   engine.ended.catch(err => port.post({ failed: String((err as Error).message ?? err) }))
   port.post({ started: true })
   for (const frame of waiting.splice(0)) engine.send(frame)

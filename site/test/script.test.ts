@@ -1,16 +1,25 @@
+// The table of blocks with prompts; cmd/kubonsai's doctest reads the same one.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { stripPrompts } from '../src/script.ts'
+import { pasted, readBlock, stripPrompts } from '../src/script.ts'
+import fixture from './fixtures/prompts.json' with { type: 'json' }
 
-const table: [name: string, block: string, want: string][] = [
-  ['plain commands stay', 'echo a\n# note\necho b', 'echo a\n# note\necho b'],
-  ['output between prompts is not run', '$ kubectl get pods\nNAME  READY\nweb   1/1\n$ echo done', 'kubectl get pods\necho done'],
-  ['a continued line keeps its second prompt out', "curl -X DELETE 'localhost' \\\n> -d '{}' \\\n> -H 'a: b'", "curl -X DELETE 'localhost' \\\n-d '{}' \\\n-H 'a: b'"],
-  ['a redirection is no prompt', 'cat <<E\nx\nE\necho a > b', 'cat <<E\nx\nE\necho a > b'],
-  ['a heredoc after a prompt belongs to the command', '$ cat <<EOF\nkind: Pod\nEOF\noutput', 'cat <<EOF\nkind: Pod\nEOF'],
-  ['a loop with second prompts', '$ for i in 1 2; do\n> echo $i\n> done\n1\n2', 'for i in 1 2; do\necho $i\ndone'],
-  ['user and host', 'reader@host:~/x$ ls\nfile', 'ls'],
-  ['a variable is no prompt', 'POD=$(kubectl get pods)\necho $POD', 'POD=$(kubectl get pods)\necho $POD'],
-  ['no-break spaces and CRLF of copied text', 'echo\u00a0a\r\necho b', 'echo a\necho b'],
-]
-for (const [name, block, want] of table) test(name, () => assert.equal(stripPrompts(block), want))
+interface Case { name: string; language?: string; block: string; steps: { run: string; shows?: string }[] }
+
+for (const c of fixture.cases as Case[]) {
+  test(c.name, () => {
+    assert.deepEqual(readBlock(c.block, c.language), c.steps.map(s => ({ run: s.run, shows: s.shows ?? '' })))
+    assert.equal(stripPrompts(c.block, c.language), c.steps.map(s => s.run).join('\n'))
+  })
+}
+
+test('what is made of any text is stable', () => {
+  for (const c of fixture.cases as Case[]) for (const s of c.steps) assert.equal(stripPrompts(s.run, 'sh'), s.run, c.name)
+})
+
+test('a paste', () => {
+  assert.equal(pasted('$ kubectl get pods'), 'kubectl get pods')
+  assert.equal(pasted('$ echo a\r\na\r\n$ echo b\r'), 'echo a\necho b\n')
+  assert.equal(pasted('echo  a\rkubectl apply -f - <<E\rkind: Pod\r\rE\r\r'), 'echo  a\nkubectl apply -f - <<E\nkind: Pod\n\nE\n\n')
+  assert.equal(pasted('  indented: yaml\r'), '  indented: yaml\n')
+})

@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kubonsai/kubonsai/sim/rest"
+	"github.com/kubonsai/kubonsai/sim/shell/repo"
 	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
@@ -498,6 +499,14 @@ func (h *Host) start(f *Frame) {
 	})
 }
 
+// Hold stops virtual time until what a program waits for has been fetched from
+// outside: how long that takes is no part of the cluster's history.
+func (h *Host) Hold(held bool) {
+	if h.pace != nil {
+		h.pace.Hold(held, h.wall())
+	}
+}
+
 // Cycle does a slice of work. It returns how long the program may sleep before
 // the next call: 0 when there is more to do at once (the caller lets its
 // messages in first), negative when nothing will happen before a request comes.
@@ -815,7 +824,11 @@ func (h *Host) file(f, reply *Frame) error {
 		if err := files.MkdirAll(path.Dir(name), 0o755); err != nil {
 			return err
 		}
-		return files.WriteFile(name, f.Data, 0o644)
+		if err := files.WriteFile(name, f.Data, 0o644); err != nil {
+			return err
+		}
+		repo.Track(files, name, f.Data, h.cluster.Now())
+		return nil
 	case KindRemove:
 		return coded(files.RemoveAll(name))
 	case KindList:

@@ -215,7 +215,7 @@ func TestSuspend(t *testing.T) {
 // slice, and the interrupt ends it.
 func TestEndlessLoop(t *testing.T) {
 	d := newDesk(t)
-	d.work = 100 * time.Microsecond
+	d.work = 250 * time.Microsecond
 	id := d.send(&bridge.Frame{Kind: bridge.KindRun, Terminal: "1", Script: "while true; do :; done"})
 	begin := d.wall
 	for range 10 {

@@ -17,6 +17,7 @@ type Pace struct {
 	anchor time.Time // wall
 	speed  float64
 	paused bool
+	held   bool
 }
 
 // NewPace returns a pace that stands at the virtual time base at the wall time
@@ -37,7 +38,7 @@ func (p *Pace) Paused() bool { return p.paused }
 // Virtual is the virtual time at the given wall time. It never runs backwards
 // when the wall clock does.
 func (p *Pace) Virtual(wall time.Time) time.Time {
-	if p.paused || !wall.After(p.anchor) {
+	if p.paused || p.held || !wall.After(p.anchor) {
 		return p.base
 	}
 	return p.base.Add(time.Duration(float64(wall.Sub(p.anchor)) * p.speed))
@@ -59,6 +60,13 @@ func (p *Pace) SetPaused(paused bool, wall time.Time) {
 	p.paused = paused
 }
 
+// Hold stops virtual time as a pause does that the user cannot end, while the
+// host has to fetch something.
+func (p *Pace) Hold(held bool, wall time.Time) {
+	p.Rebase(p.Virtual(wall), wall)
+	p.held = held
+}
+
 // Until is how long the wall clock has to go before virtual time reaches due.
 // false: never, because the pace is paused.
 func (p *Pace) Until(due, wall time.Time) (time.Duration, bool) {
@@ -66,7 +74,7 @@ func (p *Pace) Until(due, wall time.Time) (time.Duration, bool) {
 	if !due.After(v) {
 		return 0, true
 	}
-	if p.paused {
+	if p.paused || p.held {
 		return 0, false
 	}
 	d := time.Duration(float64(due.Sub(v))/p.speed) + 1

@@ -37,6 +37,15 @@ func TestPace(t *testing.T) {
 	if got := p.Virtual(at(time.Hour + time.Second)); !got.Equal(base.Add(23 * time.Second)) {
 		t.Errorf("resumed: %v", got)
 	}
+	p.Hold(true, at(time.Hour+time.Second))
+	p.SetPaused(false, at(time.Hour+time.Second))
+	if _, ok := p.Until(base.Add(time.Hour), at(2*time.Hour)); ok || !p.Virtual(at(2*time.Hour)).Equal(base.Add(23*time.Second)) || p.Paused() {
+		t.Error("time passes while it is held")
+	}
+	p.Hold(false, at(2*time.Hour))
+	if got := p.Virtual(at(2*time.Hour + time.Second)); !got.Equal(base.Add(33 * time.Second)) {
+		t.Errorf("held no more: %v", got)
+	}
 	p.SetSpeed(1e9, at(time.Hour))
 	if p.Speed() != MaxSpeed {
 		t.Errorf("speed %v", p.Speed())

@@ -35,11 +35,11 @@ func (c cluster) Start(terminal, script string, o bridge.RunOptions) bridge.Run 
 // open boots a cluster on a storage, or restores the one that it holds. Where
 // the browser's storage cannot be had (a private window), the cluster lives in
 // memory, and the reader is told.
-func open(port js.Value, o bridge.OpenOptions) (*bridge.Opened, error) {
+func open(port js.Value, texts *guests, o bridge.OpenOptions) (*bridge.Opened, error) {
 	backend, err := openStorage(port, o.Storage, o.Name)
 	if err == nil {
 		var opened *bridge.Opened
-		if opened, err = boot(backend, o); err == nil {
+		if opened, err = boot(backend, texts, o); err == nil {
 			return opened, nil
 		}
 		err = errors.Join(err, backend.Close())
@@ -52,7 +52,7 @@ func open(port js.Value, o bridge.OpenOptions) (*bridge.Opened, error) {
 	if backend, err = openStorage(port, o.Storage, o.Name); err != nil {
 		return nil, err
 	}
-	opened, err := boot(backend, o)
+	opened, err := boot(backend, texts, o)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func open(port js.Value, o bridge.OpenOptions) (*bridge.Opened, error) {
 	return opened, nil
 }
 
-func boot(backend storage, o bridge.OpenOptions) (*bridge.Opened, error) {
+func boot(backend storage, texts *guests, o bridge.OpenOptions) (*bridge.Opened, error) {
 	nodes, shapes, err := provision.ParseNodes(o.Nodes)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func boot(backend storage, o bridge.OpenOptions) (*bridge.Opened, error) {
 	}
 	keep := &loaded{Backend: backend}
 	start := func() (*sim.Machine, error) {
-		c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, Log: func(text string) { println(text) }})
+		c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, TextTools: texts, Log: func(text string) { println(text) }})
 		if keep.failed != nil {
 			// What cannot be read must not be written over.
 			return nil, &storageError{keep.failed}

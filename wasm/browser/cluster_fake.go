@@ -12,7 +12,7 @@ import (
 	"github.com/kubonsai/kubonsai/wasm/internal/fake"
 )
 
-func open(port js.Value, o bridge.OpenOptions) (*bridge.Opened, error) {
+func open(port js.Value, _ *guests, o bridge.OpenOptions) (*bridge.Opened, error) {
 	backend, err := openStorage(port, o.Storage, o.Name)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,17 @@ func (b bell) ring() {
 	}
 }
 
+// todo holds calls that are to be made on the host's goroutine.
+type todo struct {
+	bell
+	calls []func()
+}
+
+func (t *todo) do(fn func()) {
+	t.calls = append(t.calls, fn)
+	t.ring()
+}
+
 func main() {
 	id := "main"
 	if len(os.Args) > 1 {
@@ -60,7 +71,10 @@ func main() {
 		}
 		port.Call("post", string(head), data)
 	}
-	host := bridge.NewHost(version, func(o bridge.OpenOptions) (*bridge.Opened, error) { return open(port, o) }, send, time.Now)
+	var host *bridge.Host
+	later := &todo{bell: b}
+	texts := &guests{port: port, later: later, hold: func(held bool) { host.Hold(held) }}
+	host = bridge.NewHost(version, func(o bridge.OpenOptions) (*bridge.Opened, error) { return open(port, texts, o) }, send, time.Now)
 
 	port.Set("wake", wake)
 	port.Call("ready")
@@ -76,6 +90,11 @@ func main() {
 				data = bytesOf(d)
 			}
 			host.Receive([]byte(m.Index(0).String()), data)
+		}
+		for len(later.calls) > 0 {
+			fn := later.calls[0]
+			later.calls = later.calls[1:]
+			fn()
 		}
 		if host.Ended() {
 			break

@@ -17,6 +17,7 @@ const (
 	SectionType     = 1
 	SectionImport   = 2
 	SectionFunction = 3
+	SectionMemory   = 5
 	SectionCode     = 10
 	SectionData     = 11
 )

@@ -20,7 +20,7 @@ const module = "github.com/kubonsai/kubonsai/"
 // layers is the road of ARCHITECTURE.md from top to bottom: a package imports
 // packages of its own layer's folder and of the layers below only.
 var layers = [][]string{
-	{"wasm/browser", "wasm/worker", "sim/cmd/kubonsai"},
+	{"wasm/browser", "wasm/texttool", "wasm/worker", "sim/cmd/kubonsai"},
 	{"wasm/internal"},
 	{"wasm/bridge", "sim/transcript", "sim/simtest", "sim/httpserver", "sim/journal"},
 	{"sim"},
@@ -209,34 +209,44 @@ func TestFilesSayWhatTheyAreFor(t *testing.T) {
 	}
 }
 
-// linked is what may be linked into the browser module beside the standard
+// linked is what may be linked into the wasm modules beside the standard
 // library and this module, each with the reason. A package that joins must be
 // announced here, with what it costs.
-var linked = map[string]string{
-	"github.com/hack-pad/go-indexeddb": "IndexedDB",
-	"github.com/hack-pad/safejs":       "needed by go-indexeddb",
-	"github.com/spf13/pflag":           "kubectl's flags",
-	"github.com/tidwall/btree":         "ordered maps with snapshots",
-	"mvdan.cc/sh/v3":                   "the shell's grammar and expansion",
-	"k8s.io/apimachinery":              "leaf packages: selectors, quantities, names, intstr",
-	"k8s.io/client-go/util/jsonpath":   "kubectl -o jsonpath",
-	"k8s.io/client-go/third_party":     "needed by jsonpath",
-	"k8s.io/klog/v2":                   "needed by apimachinery/pkg/labels",
-	"k8s.io/utils":                     "needed by apimachinery",
-	"k8s.io/kube-openapi":              "needed by apimachinery/api/resource",
-	"sigs.k8s.io/yaml":                 "manifests",
-	"sigs.k8s.io/json":                 "strict decoding with upstream's messages",
-	"sigs.k8s.io/randfill":             "needed by apimachinery/api/resource",
-	"go.yaml.in/yaml":                  "needed by sigs.k8s.io/yaml",
-	"gopkg.in/inf.v0":                  "quantities",
-	"github.com/go-logr/logr":          "needed by klog",
-	"github.com/fxamacker/cbor/v2":     "needed by apimachinery/api/resource",
-	"github.com/x448/float16":          "needed by cbor",
-	"golang.org/x/sys":                 "needed by mvdan.cc/sh",
-	"golang.org/x/term":                "needed by mvdan.cc/sh",
-	"golang.org/x/text":                "unicode widths",
-	"golang.org/x/net":                 "needed by apimachinery",
+var linked = map[string]map[string]string{
+	"wasm/texttool": {
+		"github.com/benhoyt/goawk":      "awk",
+		"github.com/itchyny/gojq":       "jq",
+		"github.com/itchyny/timefmt-go": "strftime",
+	},
+	"wasm/browser": {
+		"github.com/hack-pad/go-indexeddb": "IndexedDB",
+		"github.com/hack-pad/safejs":       "needed by go-indexeddb",
+		"github.com/spf13/pflag":           "kubectl's flags",
+		"github.com/tidwall/btree":         "ordered maps with snapshots",
+		"mvdan.cc/sh/v3":                   "the shell's grammar and expansion",
+		"k8s.io/apimachinery":              "leaf packages: selectors, quantities, names, intstr",
+		"k8s.io/client-go/util/jsonpath":   "kubectl -o jsonpath",
+		"k8s.io/client-go/third_party":     "needed by jsonpath",
+		"k8s.io/klog/v2":                   "needed by apimachinery/pkg/labels",
+		"k8s.io/utils":                     "needed by apimachinery",
+		"k8s.io/kube-openapi":              "needed by apimachinery/api/resource",
+		"sigs.k8s.io/yaml":                 "manifests",
+		"sigs.k8s.io/json":                 "strict decoding with upstream's messages",
+		"sigs.k8s.io/randfill":             "needed by apimachinery/api/resource",
+		"go.yaml.in/yaml":                  "needed by sigs.k8s.io/yaml",
+		"gopkg.in/inf.v0":                  "quantities",
+		"github.com/go-logr/logr":          "needed by klog",
+		"github.com/fxamacker/cbor/v2":     "needed by apimachinery/api/resource",
+		"github.com/x448/float16":          "needed by cbor",
+		"golang.org/x/sys":                 "needed by mvdan.cc/sh",
+		"golang.org/x/term":                "needed by mvdan.cc/sh",
+		"golang.org/x/text":                "unicode widths",
+		"golang.org/x/net":                 "needed by apimachinery",
+	},
 }
+
+// tolerated are unwanted packages that a module cannot do without.
+var tolerated = map[string][]string{"wasm/texttool": {"os/exec"}} // goawk's, which never comes to start anything
 
 // unwanted standard packages cost much in the browser module.
 var unwanted = map[string]string{
@@ -245,29 +255,48 @@ var unwanted = map[string]string{
 	"os/exec":    "there are no programs to run in a browser",
 }
 
-func TestBrowserModuleLinksNothingUnannounced(t *testing.T) {
-	cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{else}}std {{.ImportPath}}{{end}}", module+"wasm/browser")
+func TestModulesLinkNothingUnannounced(t *testing.T) {
+	for program, known := range linked {
+		cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{else}}std:{{.ImportPath}}{{end}}", module+program)
+		cmd.Env = append(cmd.Environ(), "GOOS=js", "GOARCH=wasm")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		for _, p := range strings.Fields(string(out)) {
+			if std, ok := strings.CutPrefix(p, "std:"); ok {
+				if why, bad := unwanted[std]; bad && !slices.Contains(tolerated[program], std) {
+					t.Errorf("%s links %s: %s", program, std, why)
+				}
+				continue
+			}
+			if strings.HasPrefix(p, module) {
+				continue
+			}
+			announced := false
+			for prefix := range known {
+				announced = announced || p == prefix || strings.HasPrefix(p, prefix+"/")
+			}
+			if !announced {
+				t.Errorf("%s links %s unannounced: add it to linked with its reason and its cost, or do without", program, p)
+			}
+		}
+	}
+}
+
+// The languages of the second module know nothing of the simulation.
+func TestTextToolsStandAlone(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", module+"wasm/texttool")
 	cmd.Env = append(cmd.Environ(), "GOOS=js", "GOARCH=wasm")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	for _, p := range strings.Fields(strings.ReplaceAll(string(out), "std ", "std:")) {
-		if std, ok := strings.CutPrefix(p, "std:"); ok {
-			if why, bad := unwanted[std]; bad {
-				t.Errorf("the browser module links %s: %s", std, why)
-			}
-			continue
-		}
-		if strings.HasPrefix(p, module) || p == strings.TrimSuffix(module, "/") {
-			continue
-		}
-		known := false
-		for prefix := range linked {
-			known = known || p == prefix || strings.HasPrefix(p, prefix+"/")
-		}
-		if !known {
-			t.Errorf("the browser module links %s unannounced: add it to linked with its reason and its cost, or do without", p)
+	for _, p := range strings.Fields(string(out)) {
+		switch rel, ours := strings.CutPrefix(p, module); {
+		case !ours, rel == "wasm/texttool", rel == "sim/shell/texttool", rel == "sim/shell/guest":
+		default:
+			t.Errorf("wasm/texttool links %s: what it needs of the simulation are calls of guest.System", p)
 		}
 	}
 }

@@ -1,5 +1,3 @@
-//go:build !js
-
 // awk, on goawk. That module opens files and starts commands by itself, so it
 // is told not to, and the program is rewritten (rewrite.go) to call functions of
 // this file for redirections, getline, close and system.
@@ -9,12 +7,11 @@ package texttool
 import (
 	"errors"
 	"io"
-	"io/fs"
 	"math"
 	"os"
-	"path"
 	"reflect"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -25,19 +22,8 @@ import (
 	"github.com/benhoyt/goawk/parser"
 	"github.com/itchyny/timefmt-go"
 
-	"github.com/kubonsai/kubonsai/sim/kernel"
-	"github.com/kubonsai/kubonsai/sim/program"
-	"github.com/kubonsai/kubonsai/sim/vfs"
+	"github.com/kubonsai/kubonsai/sim/shell/guest"
 )
-
-func init() {
-	for _, n := range []string{"awk", "gawk", "mawk"} {
-		all[n] = func(c *program.Context, args []string) int {
-			a := &awk{run: run{Context: c, name: n}, streams: map[string]*stream{}}
-			return a.main(args[1:])
-		}
-	}
-}
 
 // awk is one run.
 type awk struct {
@@ -47,9 +33,8 @@ type awk struct {
 	queue   []string // files still to be read as main input
 	files   bool     // there were file operands
 	current io.Reader
-	streams map[string]*stream
 	opened  []*stream // in the order in which they were opened
-	to      io.Writer // where a redirected print goes
+	to      int       // where a redirected print goes
 	record  string    // what the last getline read
 	status  int       // and what it returned
 	keys    []string  // of the array that a for loop begins to visit
@@ -60,10 +45,9 @@ type awk struct {
 // stream is a file or command that the program has open.
 type stream struct {
 	name string
-	w    io.Writer
-	in   *records
-	pipe *kernel.Pipe
-	proc *kernel.Proc
+	fd   int
+	in   *records // what is read from it; nil when it is written
+	pid  int      // of the command; 0 for a file
 }
 
 const (
@@ -138,12 +122,12 @@ func (a *awk) main(args []string) int {
 			var b []byte
 			var err error
 			if v == "-" {
-				b, err = io.ReadAll(stdin{&a.run})
+				b, err = io.ReadAll(source{&a.run, stdin})
 			} else {
 				b, err = a.readAll(v)
 			}
 			if err != nil {
-				a.fail(a.name + ": cannot open " + v + " (" + vfs.Reason(err) + ")\n")
+				a.fail(a.name + ": cannot open " + v + " (" + err.Error() + ")\n")
 				return 2
 			}
 			sources = append(sources, string(b))
@@ -185,7 +169,7 @@ func (a *awk) execute(vars []string) int {
 		}
 	}
 	var environ []string
-	for _, kv := range a.Environ() {
+	for _, kv := range a.Env {
 		k, v, _ := strings.Cut(kv, "=")
 		environ = append(environ, k, v)
 	}
@@ -204,7 +188,7 @@ func (a *awk) execute(vars []string) int {
 		status = 2
 	}
 	for len(a.opened) > 0 {
-		a.close(a.opened[0].name)
+		a.end(a.opened[0])
 	}
 	return status & 255
 }
@@ -267,7 +251,7 @@ func (ticking) Done() <-chan struct{}       { return closed }
 func (t ticking) Err() error {
 	t.a.flush()
 	for range 4096 {
-		t.a.Proc.Tick()
+		t.a.Tick()
 	}
 	return nil
 }
@@ -312,7 +296,7 @@ type input struct{ a *awk }
 func (in input) Read(b []byte) (int, error) {
 	a := in.a
 	if !a.files {
-		return a.read(a.Stdin, b)
+		return source{&a.run, stdin}.Read(b)
 	}
 	if a.current == nil {
 		if len(a.queue) == 0 {
@@ -321,12 +305,12 @@ func (in input) Read(b []byte) (int, error) {
 		name := a.queue[0]
 		a.queue = a.queue[1:]
 		if name == "-" {
-			a.current = stdin{&a.run}
+			a.current = source{&a.run, stdin}
 		} else {
 			f, err := a.open(name)
 			if err != nil {
-				a.fail(a.name + ": cannot open " + name + " (" + vfs.Reason(err) + ")\n")
-				a.Proc.Exit(2)
+				a.fail(a.name + ": cannot open " + name + " (" + err.Error() + ")\n")
+				a.Exit(2)
 			}
 			a.current = f
 		}
@@ -335,8 +319,8 @@ func (in input) Read(b []byte) (int, error) {
 	if err != nil {
 		a.current = nil
 		if err != io.EOF {
-			a.fail(a.name + ": read error (" + vfs.Reason(err) + ")\n")
-			a.Proc.Exit(2)
+			a.fail(a.name + ": read error (" + err.Error() + ")\n")
+			a.Exit(2)
 		}
 	}
 	return n, err
@@ -346,13 +330,10 @@ func (in input) Read(b []byte) (int, error) {
 type redirected struct{ a *awk }
 
 func (w redirected) Write(b []byte) (int, error) {
-	if w.a.to == nil {
-		w.a.send(w.a.Stderr, b)
-	} else if w.a.to == io.Writer(w.a) {
+	if w.a.to == stdout {
 		return w.a.Write(b)
-	} else {
-		w.a.send(w.a.to, b)
 	}
+	w.a.send(w.a.to, b)
 	return len(b), nil
 }
 
@@ -360,9 +341,9 @@ func (w redirected) Write(b []byte) (int, error) {
 // goawk does not have.
 func (a *awk) functions() map[string]any {
 	return map[string]any{
-		"systime": func() float64 { return float64(a.Proc.Now().Unix()) },
+		"systime": func() float64 { return float64(a.Now().Unix()) },
 		"strftime": func(args ...string) string {
-			format, t := "%c", a.Proc.Now()
+			format, t := "%c", a.Now()
 			if len(args) > 0 {
 				format = args[0]
 			}
@@ -373,7 +354,7 @@ func (a *awk) functions() map[string]any {
 			}
 			return timefmt.Format(t.UTC(), format)
 		},
-		"__kb_now":      func() float64 { return float64(a.Proc.Now().Unix()) },
+		"__kb_now":      func() float64 { return float64(a.Now().Unix()) },
 		"__kb_to":       a.redirect,
 		"__kb_cmd":      func(command, rs string) int { return a.getline(command, rs, true) },
 		"__kb_file":     func(name, rs string) int { return a.getline(name, rs, false) },
@@ -449,145 +430,92 @@ func keyLess(x, y string) bool {
 
 func (a *awk) redirect(op, name string) string {
 	const multiplexed = "/dev/stderr" // goawk's name for what is given as its error output
-	a.to = nil
+	a.to = stderr
 	switch {
 	case op == "|":
 	case name == "-" || name == "/dev/stdout":
-		a.to = a
+		a.to = stdout
 		return multiplexed
 	case name == "/dev/stderr":
 		a.flush()
 		return multiplexed
 	}
-	s := a.streams[name]
+	s := a.find(name, false)
 	if s == nil {
 		s = &stream{name: name}
 		a.flush()
 		if op == "|" {
-			s.pipe = a.Proc.Kernel().NewPipe(0)
-			s.w = s.pipe
-			s.proc = a.start(name, s.pipe, a.Stdout, s.pipe.CloseRead)
+			s.pid, s.fd = a.Spawn(name, guest.In)
 		} else {
-			f, err := a.create(name, op == ">>")
-			if err != nil {
-				a.fail(a.name + ": cannot open \"" + name + "\" for output (" + vfs.Reason(err) + ")\n")
-				a.Proc.Exit(2)
+			flag := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+			if op == ">>" {
+				flag = os.O_WRONLY | os.O_CREATE | os.O_APPEND
 			}
-			s.w = f
+			var err error
+			if s.fd, err = a.Open(name, flag); err != nil {
+				a.fail(a.name + ": cannot open \"" + name + "\" for output (" + err.Error() + ")\n")
+				a.Exit(2)
+			}
 		}
-		a.streams[name] = s
 		a.opened = append(a.opened, s)
 	}
-	a.to = s.w
+	a.to = s.fd
 	return multiplexed
-}
-
-func (a *awk) create(name string, more bool) (io.Writer, error) {
-	p := a.Path(name)
-	_, missing := a.FS.Stat(p)
-	if a.UID != 0 {
-		changed := p
-		if missing != nil {
-			changed = path.Dir(p)
-		}
-		if info, err := a.FS.Stat(changed); err == nil && info.Mode()&fs.ModeDevice == 0 {
-			if err := a.FS.Access(changed, a.UID, 2); err != nil {
-				return nil, err
-			}
-		}
-	}
-	flag := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if more {
-		flag = os.O_WRONLY | os.O_CREATE | os.O_APPEND
-	}
-	f, err := a.FS.Open(p, flag, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if missing != nil && a.UID != 0 {
-		_ = a.FS.Chown(p, a.UID, a.UID)
-	}
-	return f, nil
-}
-
-// start runs a command in a shell of its own.
-func (a *awk) start(command string, in io.Reader, out io.Writer, end func()) *kernel.Proc {
-	c := a.Context.Clone()
-	c.Stdin, c.Stdout = in, out
-	argv := []string{"sh", "-c", command}
-	p := a.Proc.Kernel().Spawn(a.Proc, "sh", func(p *kernel.Proc) int {
-		c.Proc = p
-		if sh := c.Lookup("sh"); sh != nil {
-			return sh(c, argv) & 255
-		}
-		return 127
-	})
-	if end != nil {
-		p.AtExit(end)
-	}
-	if a.System != nil {
-		a.System.Register(p, argv)
-	}
-	return p
-}
-
-func (a *awk) join(p *kernel.Proc) int {
-	for {
-		code, err := a.Proc.Join(p)
-		if err == nil {
-			return code
-		}
-	}
 }
 
 func (a *awk) system(command string) int {
 	a.flush()
-	return a.join(a.start(command, a.Stdin, a.Stdout, nil))
+	pid, _ := a.Spawn(command, guest.None)
+	return a.Join(pid)
 }
 
-// close ends a stream: 0 or the command's status, -1 when there is none.
+// find is the open stream of that name that is read, or written.
+func (a *awk) find(name string, read bool) *stream {
+	for _, s := range a.opened {
+		if s.name == name && (s.in != nil) == read {
+			return s
+		}
+	}
+	return nil
+}
+
+// close ends the streams of that name: 0 or the command's status, -1 when there
+// is none.
 func (a *awk) close(name string) int {
-	s := a.streams[name]
-	if s == nil {
-		return -1
+	status := -1
+	for _, read := range []bool{false, true} {
+		if s := a.find(name, read); s != nil {
+			status = a.end(s)
+		}
 	}
+	return status
+}
+
+func (a *awk) end(s *stream) int {
 	a.flush()
-	delete(a.streams, name)
-	for i, o := range a.opened {
-		if o == s {
-			a.opened = append(a.opened[:i:i], a.opened[i+1:]...)
-			break
-		}
-	}
-	if s.pipe != nil {
-		if s.in != nil {
-			s.pipe.CloseRead()
-		} else {
-			s.pipe.CloseWrite()
-		}
-		return a.join(s.proc)
+	a.opened = slices.DeleteFunc(a.opened, func(o *stream) bool { return o == s })
+	a.Close(s.fd)
+	if s.pid != 0 {
+		return a.Join(s.pid)
 	}
 	return 0
 }
 
 func (a *awk) getline(name, rs string, command bool) int {
-	s := a.streams[name]
-	if s == nil || s.in == nil {
+	s := a.find(name, true)
+	if s == nil {
 		s = &stream{name: name}
 		if command {
 			a.flush()
-			s.pipe = a.Proc.Kernel().NewPipe(0)
-			s.proc = a.start(name, a.Stdin, s.pipe, s.pipe.CloseWrite)
-			s.in = &records{from: file{&a.run, s.pipe}}
+			s.pid, s.fd = a.Spawn(name, guest.Out)
 		} else {
-			f, err := a.open(name)
-			if err != nil {
+			var err error
+			if s.fd, err = a.Open(name, os.O_RDONLY); err != nil {
 				a.status = -1
 				return -1
 			}
-			s.in = &records{from: f}
 		}
-		a.streams[name] = s
+		s.in = &records{from: source{&a.run, s.fd}}
 		a.opened = append(a.opened, s)
 	}
 	var err error

@@ -1,5 +1,3 @@
-//go:build !js
-
 // What awk says about a program that it cannot read, in mawk's words.
 
 package texttool

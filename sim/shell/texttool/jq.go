@@ -1,5 +1,3 @@
-//go:build !js
-
 // jq, on gojq: options, inputs and outputs as jq 1.7 has them. What differs:
 // .[], paths and "\(.)" take an object's keys sorted, not as they came, and
 // catch sees gojq's words.
@@ -7,6 +5,7 @@
 package texttool
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,18 +14,7 @@ import (
 	"time"
 
 	"github.com/itchyny/gojq"
-
-	"github.com/kubonsai/kubonsai/sim/kernel"
-	"github.com/kubonsai/kubonsai/sim/program"
-	"github.com/kubonsai/kubonsai/sim/vfs"
 )
-
-func init() {
-	all["jq"] = func(c *program.Context, args []string) int {
-		j := &jq{run: run{Context: c, name: "jq"}, orders: newOrders()}
-		return j.main(args[1:])
-	}
-}
 
 // jq is one run.
 type jq struct {
@@ -198,7 +186,7 @@ func (j *jq) main(args []string) int {
 	if j.isFile && has {
 		b, err := j.readAll(filter)
 		if err != nil {
-			j.fail("jq: error: Could not open " + filter + ": " + vfs.Reason(err) + "\n")
+			j.fail("jq: error: Could not open " + filter + ": " + err.Error() + "\n")
 			return 2
 		}
 		filter = string(b)
@@ -274,7 +262,7 @@ func (j *jq) flag(c byte) bool {
 func (j *jq) load(name string, raw bool) (any, error) {
 	b, err := j.readAll(name)
 	if err != nil {
-		return nil, errors.New("Could not open " + name + ": " + vfs.Reason(err))
+		return nil, errors.New("Could not open " + name + ": " + err.Error())
 	}
 	if raw {
 		return string(b), nil
@@ -300,7 +288,7 @@ func (steady) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (steady) Value(any) any               { return nil }
 func (steady) Err() error                  { return nil }
 func (s steady) Done() <-chan struct{} {
-	s.j.Proc.Tick()
+	s.j.Tick()
 	return nil
 }
 
@@ -326,10 +314,10 @@ func (j *jq) options(quiet bool) []gojq.CompilerOption {
 		}
 	}
 	return []gojq.CompilerOption{
-		gojq.WithEnvironLoader(j.Environ),
+		gojq.WithEnvironLoader(func() []string { return j.Env }),
 		gojq.WithVariables(j.names),
 		gojq.WithInputIter(inputs{j}),
-		gojq.WithFunction("kubonsai_now", 0, 0, func(any, []any) any { return float64(j.Proc.Now().UnixNano()) / 1e9 }),
+		gojq.WithFunction("kubonsai_now", 0, 0, func(any, []any) any { return float64(j.Now().UnixNano()) / 1e9 }),
 		gojq.WithFunction("kubonsai_keys", 0, 0, func(v any, _ []any) any {
 			keys := []any{}
 			switch v := v.(type) {
@@ -414,7 +402,7 @@ func (j *jq) one() (any, error) {
 			j.file = ""
 			switch {
 			case j.stdin:
-				from = stdin{&j.run}
+				from = source{&j.run, stdin}
 				j.ended = true
 			case len(j.files) == 0:
 				j.ended = true
@@ -424,17 +412,20 @@ func (j *jq) one() (any, error) {
 				j.files = j.files[1:]
 				f, err := j.open(j.file)
 				if j.file == "-" {
-					f, err, j.file = stdin{&j.run}, nil, ""
+					f, err, j.file = source{&j.run, stdin}, nil, ""
 				}
-				if err == nil {
-					if info, e := j.FS.Stat(j.Path(j.file)); e == nil && info.IsDir() && j.file != "" {
-						j.fail("jq: error: Input error: Is a directory\n")
+				if j.file != "" && err == nil { // a directory can be opened
+					first := make([]byte, 16<<10)
+					n, e := f.Read(first)
+					if e != nil && e != io.EOF {
+						j.fail("jq: error: Input error: " + e.Error() + "\n")
 						j.bad = true
 						continue
 					}
+					f = io.MultiReader(bytes.NewReader(first[:n]), f)
 				}
 				if err != nil {
-					j.fail("jq: error: Could not open " + j.file + ": " + vfs.Reason(err) + "\n")
+					j.fail("jq: error: Could not open " + j.file + ": " + err.Error() + "\n")
 					j.bad = true
 					continue
 				}
@@ -542,7 +533,7 @@ func (j *jq) parseFailed(err error) {
 		j.fail("jq: parse error: " + string(pe) + "\n")
 		return
 	}
-	j.fail("jq: error: Input error: " + vfs.Reason(err) + "\n")
+	j.fail("jq: error: Input error: " + err.Error() + "\n")
 }
 
 // print runs the filter on one input and prints what comes.
@@ -597,10 +588,10 @@ func (j *jq) print(code *gojq.Code, w *writer, v any, last *int) (status int, ha
 			s += "\x00"
 		}
 		_, _ = j.Write([]byte(s))
-		if _, pipe := j.Stdout.(*kernel.Pipe); !pipe {
+		if !j.Pipe {
 			j.flush()
 		}
-		j.Proc.Tick()
+		j.Tick()
 	}
 }
 

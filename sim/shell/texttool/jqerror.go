@@ -1,5 +1,3 @@
-//go:build !js
-
 // gojq's errors in jq's words, and what jq says of a filter it cannot read.
 
 package texttool

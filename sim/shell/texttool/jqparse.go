@@ -1,5 +1,3 @@
-//go:build !js
-
 // jq's reader of JSON: value after value from a stream, line by line, with the
 // messages and positions of jq's own parser, which encoding/json cannot give.
 

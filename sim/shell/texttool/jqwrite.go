@@ -1,5 +1,3 @@
-//go:build !js
-
 // How jq writes JSON: with keys in the order in which they came, and indented.
 
 package texttool

@@ -1,5 +1,3 @@
-//go:build !js
-
 // Rewrites an awk program so that what would reach for files, commands or the
 // wall clock calls the functions of awk.go, and so that loops over arrays have
 // an order. What is written is another awk program:

@@ -29,6 +29,7 @@ type Cluster struct {
 	watches []*watch
 	defined bool // widgets are served
 	urls    func(string) ([]byte, bool)
+	spend   time.Time // until when programs have asked for time of their own
 	Flushes int
 	FailNow error // what Flush returns
 }
@@ -72,6 +73,7 @@ func Open(backend store.Backend, o bridge.OpenOptions) (*Cluster, bool, error) {
 		return nil, false, err
 	}
 	c.kernel, c.urls = kernel.New(c.clock), o.URLs
+	c.kernel.OnSpend(func(until time.Time) { c.spend = until })
 	return c, restored, nil
 }
 
@@ -87,12 +89,23 @@ func (c *Cluster) Turn(limit time.Time, steps int) bool {
 			}
 			continue
 		}
-		if !c.clock.Step(limit) {
+		if !c.clock.Step(c.reach(limit)) {
 			c.clock.SetNow(limit)
 			return false
 		}
 	}
 	return true
+}
+
+// reach is how far programs may carry the clock, as in sim.
+func (c *Cluster) reach(limit time.Time) time.Time {
+	if most := limit.Add(300 * time.Millisecond); c.spend.After(most) {
+		return most
+	}
+	if c.spend.After(limit) {
+		return c.spend
+	}
+	return limit
 }
 
 // NextDue implements bridge.Cluster.

@@ -1,0 +1,13 @@
+//go:build !js
+
+// awk and jq, linked: the native binary has room for them.
+
+package sim
+
+import (
+	"github.com/kubonsai/kubonsai/sim/program"
+	"github.com/kubonsai/kubonsai/sim/shell/guest/host"
+	"github.com/kubonsai/kubonsai/sim/shell/texttool"
+)
+
+func linkedTextTools() program.Program { return host.Native(texttool.Run) }
