@@ -224,17 +224,19 @@ func BenchmarkManyPods(b *testing.B) {
 	}
 }
 
+// number is a positive number from the environment, or n.
+func number(name string, n int) int {
+	if v, err := strconv.Atoi(os.Getenv(name)); err == nil && v > 0 {
+		return v
+	}
+	return n
+}
+
 // TestLarge is Kubernetes' own published limit. KUBONSAI_BENCH_LARGE=1 go test
 // ./sim -run TestLarge -v; KUBONSAI_BENCH_NODES and _PODS make it smaller.
 func TestLarge(t *testing.T) {
 	if os.Getenv("KUBONSAI_BENCH_LARGE") == "" {
 		t.Skip("set KUBONSAI_BENCH_LARGE=1 to run 5,000 nodes with 150,000 pods")
-	}
-	number := func(name string, n int) int {
-		if v, err := strconv.Atoi(os.Getenv(name)); err == nil {
-			return v
-		}
-		return n
 	}
 	nodes, pods := number("KUBONSAI_BENCH_NODES", 5000), number("KUBONSAI_BENCH_PODS", 150000)
 	begin := time.Now()
@@ -249,16 +251,17 @@ func TestLarge(t *testing.T) {
 		pods, took.Seconds(), float64(m.Sys)/1e6, float64(heap())/1e6)
 }
 
-// TestHeapProfile writes what is in use with 1,000 Ready pods, for pprof.
+// TestHeapProfile writes what is in use with 1,000 Ready pods on 10 nodes, for
+// pprof; KUBONSAI_BENCH_NODES and _PODS make it larger.
 func TestHeapProfile(t *testing.T) {
 	path := os.Getenv("KUBONSAI_HEAP_PROFILE")
 	if path == "" {
 		t.Skip("KUBONSAI_HEAP_PROFILE names no file")
 	}
 	runtime.MemProfileRate = 4096
-	c := newCluster(t, sim.Options{Nodes: 10})
-	makeReady(t, c, "Deployment", 1000)
-	heap()
+	c := newCluster(t, sim.Options{Nodes: number("KUBONSAI_BENCH_NODES", 10)})
+	makeReady(t, c, "ReplicaSet", number("KUBONSAI_BENCH_PODS", 1000))
+	t.Logf("%.1f MB in use", float64(heap())/1e6)
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)

@@ -88,6 +88,7 @@ func New(o Options) *Server {
 		s.authorizer = allowAll{}
 	}
 	s.services = allocator.NewServices(o.Seed.Stream("apiserver/service-ip"), s.store)
+	s.store.SetPacking(eventsKey, (&eventPacker{shapes: map[eventShape]*eventShape{}}).pack)
 	s.expiry.s = s
 	s.expiry.watch()
 	return s
