@@ -76,6 +76,7 @@ type Container struct {
 	Message  string
 
 	rt       *Runtime
+	uri      string // ID is a part of it
 	sb       *Sandbox
 	log      *Log
 	root     *vfs.FS
@@ -137,11 +138,17 @@ func userOf(s string) (uid, gid int) {
 	return uid, gid
 }
 
+const uriScheme = "containerd://"
+
+// URI is the container's id with the runtime's name, as the API shows it.
+func (c *Container) URI() string { return c.uri }
+
 // Create makes a container in the sandbox; it does not run yet.
 func (s *Sandbox) Create(cfg Config) *Container { return s.create(cfg, s.rt.ids.Hex(32)) }
 
 func (s *Sandbox) create(cfg Config, id string) *Container {
-	c := &Container{Config: cfg, ID: id, State: Created, Created: s.rt.Clock.Now(), rt: s.rt, sb: s,
+	uri := uriScheme + id
+	c := &Container{Config: cfg, ID: uri[len(uriScheme):], uri: uri, State: Created, Created: s.rt.Clock.Now(), rt: s.rt, sb: s,
 		log: &Log{limit: s.rt.LogLimit}, nextPID: 1}
 	uid, gid := userOf(cfg.Image.User)
 	if c.UID < 0 {

@@ -78,7 +78,7 @@ func (k *Kubelet) config(p *pod, c *ctr, img *image.Image) (*container.Config, e
 	}
 	for i := range spec.VolumeMounts {
 		m := spec.VolumeMounts[i]
-		v := p.vols[m.Name]
+		v := p.volume(m.Name)
 		if v == nil {
 			continue
 		}
@@ -93,7 +93,7 @@ func (k *Kubelet) config(p *pod, c *ctr, img *image.Image) (*container.Config, e
 	}
 	slices.SortStableFunc(cfg.Mounts, func(a, b container.Mount) int { return len(a.Path) - len(b.Path) })
 	if c.kind == ephemeralCtr {
-		if t := p.ctrs[p.obj.Spec.EphemeralContainers[c.index].TargetContainerName]; t != nil {
+		if t := p.ctr(p.obj.Spec.EphemeralContainers[c.index].TargetContainerName); t != nil {
 			cfg.Target = t.cur
 		}
 	}
@@ -290,7 +290,7 @@ func (k *Kubelet) field(p *pod, path string) (string, error) {
 
 func (k *Kubelet) resourceField(p *pod, spec *corev1.Container, ref *corev1.ResourceFieldSelector) (string, error) {
 	if ref.ContainerName != "" && ref.ContainerName != spec.Name {
-		if c := p.ctrs[ref.ContainerName]; c != nil {
+		if c := p.ctr(ref.ContainerName); c != nil {
 			spec = c.spec
 		}
 	}
@@ -370,7 +370,7 @@ type file struct {
 func (k *Kubelet) mountVolumes(p *pod) bool {
 	for i := range p.obj.Spec.Volumes {
 		spec := &p.obj.Spec.Volumes[i]
-		if p.vols[spec.Name] != nil {
+		if p.volume(spec.Name) != nil {
 			continue
 		}
 		v := &volume{spec: spec}
@@ -380,7 +380,7 @@ func (k *Kubelet) mountVolumes(p *pod) bool {
 			p.wake(min(500*time.Millisecond<<min(p.mountTries-1, 10), 122*time.Second))
 			return false
 		}
-		p.vols[spec.Name] = v
+		p.vols = append(p.vols, v)
 	}
 	p.mounted = true
 	return true
@@ -640,8 +640,8 @@ func (k *Kubelet) sourceChanged(kind, namespace, name string) {
 		if p.obj.Namespace != namespace || p.finished || len(p.vols) == 0 {
 			continue
 		}
-		for _, vn := range slices.Sorted(maps.Keys(p.vols)) {
-			v := p.vols[vn]
+		byName := func(a, b *volume) int { return strings.Compare(a.spec.Name, b.spec.Name) }
+		for _, v := range slices.SortedFunc(slices.Values(p.vols), byName) {
 			if v.fs == nil || v.stale || !refersTo(p, v.spec, kind, name) {
 				continue
 			}
