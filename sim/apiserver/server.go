@@ -65,6 +65,7 @@ type Server struct {
 	services *allocator.Services
 	docs     documents
 	expiry   expiry // of events
+	coarse   map[coarseWrite][]metav1.ManagedFieldsEntry
 }
 
 // New returns a server. It does nothing until it is asked; call Bootstrap once
@@ -77,6 +78,7 @@ func New(o Options) *Server {
 		tokens: o.Seed.Stream("apiserver/token"),
 		kinds:  newRegistry(),
 		secret: newSecret(o.Seed.Seed()),
+		coarse: map[coarseWrite][]metav1.ManagedFieldsEntry{},
 	}
 	if s.address == "" {
 		s.address = "172.18.0.2:6443"

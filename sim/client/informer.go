@@ -42,6 +42,7 @@ type Informer[T metav1.Object] struct {
 	watch    rest.Watch
 	handlers []func(old, obj T)
 	indexes  map[string]*index[T]
+	version  uint64
 	pending  bool // the watch has something to read
 	armed    bool // a pump timer is set
 	draining bool
@@ -162,6 +163,7 @@ func (inf *Informer[T]) drain() {
 }
 
 func (inf *Informer[T]) apply(t rest.EventType, obj T) {
+	inf.version++
 	key := Key(obj)
 	old, had := inf.objects.Get(key)
 	var none T
@@ -293,6 +295,9 @@ func (inf *Informer[T]) ByIndex(name, value string) []T {
 	}
 	return set.Values()
 }
+
+// Version is another number after each change of the cache.
+func (inf *Informer[T]) Version() uint64 { inf.drain(); return inf.version }
 
 // Len is the number of objects in the cache.
 func (inf *Informer[T]) Len() int { inf.drain(); return inf.objects.Len() }

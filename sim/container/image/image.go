@@ -132,7 +132,8 @@ type Image struct {
 	Digest  string // sha256:…
 	Generic bool   // not in the catalogue
 
-	id string // see ID
+	id   string   // see ID
+	argv []string // see Argv
 }
 
 // ID is the image's id as in containerStatuses[].imageID.
@@ -170,7 +171,8 @@ func (i *Image) Memory() int64 {
 }
 
 // Argv is the command line of a container: a pod's command replaces the
-// entrypoint and drops the image's arguments; its args replace the latter.
+// entrypoint and drops the image's arguments; its args replace the latter. The
+// answer may be shared and must not be changed.
 func (i *Image) Argv(command, args []string) []string {
 	switch {
 	case len(command) > 0:
@@ -178,7 +180,10 @@ func (i *Image) Argv(command, args []string) []string {
 	case len(args) > 0:
 		return append(slices.Clone(i.Entrypoint), args...)
 	}
-	return append(slices.Clone(i.Entrypoint), i.Command...)
+	if i.argv == nil {
+		i.argv = append(slices.Clip(slices.Clone(i.Entrypoint)), i.Command...)
+	}
+	return slices.Clip(i.argv)
 }
 
 // Catalogue is a set of repositories.

@@ -206,7 +206,7 @@ func (c *Controller[T]) manage(set T, sp spec, active []*corev1.Pod) error {
 	switch {
 	case diff < 0:
 		_, err := controller.SlowStart(min(-diff, burstReplicas), func() error {
-			pod, err := client.Create(c.client, controller.PodFromTemplate(sp.template, set, c.kind.gvk))
+			pod, err := client.CreateGiven(c.client, controller.PodFromTemplate(sp.template, set, c.kind.gvk))
 			if err != nil {
 				if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 					return nil
