@@ -38,7 +38,7 @@ type Recorder struct {
 	seen      map[digest]seenEvent
 	similar   map[digest]similarEvents
 	spam      map[digest]bucket
-	series    map[digest]seenEvent
+	series    map[digest]seriesEvent
 }
 
 // digest stands for the fields of an event that make it the same as another:
@@ -71,33 +71,42 @@ func (d digest) with(fields ...string) digest {
 // are kept as nanoseconds.
 type seenEvent struct {
 	number int64
-	at     int64
 	count  int32
+}
+
+type seriesEvent struct {
+	seenEvent
+	at int64
 }
 
 // similarEvents are the different messages of one reason, oldest first.
 type similarEvents struct {
 	last  int64 // nanoseconds
-	first digest
-	more  []digest
+	first uint64
+	more  *[]uint64 // nil for most
 }
 
-// tooMany notes a message and reports whether there are so many that they are
+// tooMany notes the digest of a message and reports whether there are so many that they are
 // to be combined.
-func (s *similarEvents) tooMany(message digest) bool {
+func (s *similarEvents) tooMany(message uint64) bool {
 	switch {
-	case s.first == digest{}:
+	case s.last == 0:
 		s.first = message
 		return false
-	case s.first == message || slices.Contains(s.more, message):
+	case s.first == message:
+		return false
+	case s.more == nil:
+		s.more = new([]uint64)
+	case slices.Contains(*s.more, message):
 		return false
 	}
-	s.more = append(s.more, message)
-	if 1+len(s.more) < similarLimit {
-		return false
+	more := append(*s.more, message)
+	many := 1+len(more) >= similarLimit
+	if many { // keep the list from growing; any one will do
+		s.first, more = more[0], slices.Delete(more, 0, 1)
 	}
-	s.first, s.more = s.more[0], slices.Delete(s.more, 0, 1) // keep the list from growing; any one will do
-	return true
+	*s.more = more
+	return many
 }
 
 type bucket struct {
@@ -110,7 +119,7 @@ type bucket struct {
 func NewRecorder(c *Client, clk *clock.Clock, component, host string) *Recorder {
 	return &Recorder{client: c, clock: clk, component: component, host: host,
 		seen: map[digest]seenEvent{}, similar: map[digest]similarEvents{},
-		spam: map[digest]bucket{}, series: map[digest]seenEvent{}}
+		spam: map[digest]bucket{}, series: map[digest]seriesEvent{}}
 }
 
 // ObjectReference refers to an object as events do.
@@ -146,8 +155,8 @@ func (r *Recorder) EventAt(ref corev1.ObjectReference, eventType, reason, messag
 		bound(r.similar)
 		sim = similarEvents{}
 	}
+	many := sim.tooMany(text.a)
 	sim.last = now.UnixNano()
-	many := sim.tooMany(text)
 	r.similar[group] = sim
 	if many {
 		message = "(combined from similar events): " + message
@@ -173,7 +182,7 @@ func (r *Recorder) EventAt(ref corev1.ObjectReference, eventType, reason, messag
 	ev.ReportingController, ev.ReportingInstance = r.component, r.host
 	if r.create(ev) == nil {
 		bound(r.seen)
-		r.seen[key] = seenEvent{number: number, count: 1, at: now.UnixNano()}
+		r.seen[key] = seenEvent{number: number, count: 1}
 	}
 }
 
@@ -190,7 +199,7 @@ func (r *Recorder) SeriesEvent(obj metav1.Object, eventType, reason, action, mes
 		if old.count > 2 {
 			return // upstream writes later counts when the series ends
 		}
-		if r.change(ref, old, func(ev *corev1.Event) {
+		if r.change(ref, old.seenEvent, func(ev *corev1.Event) {
 			ev.Series = &corev1.EventSeries{Count: old.count, LastObservedTime: metav1.NewMicroTime(now)}
 		}) {
 			return
@@ -206,7 +215,7 @@ func (r *Recorder) SeriesEvent(obj metav1.Object, eventType, reason, action, mes
 	}
 	if r.create(ev) == nil {
 		bound(r.series)
-		r.series[key] = seenEvent{number: number, count: 1, at: now.UnixNano()}
+		r.series[key] = seriesEvent{seenEvent{number: number, count: 1}, now.UnixNano()}
 	}
 }
 

@@ -209,7 +209,10 @@ func (p *pod) wake(d time.Duration) {
 		}
 		p.timer.Stop()
 	}
-	p.timer = p.k.Clock.At(due, "kubelet "+p.key, func() { p.k.sync(p) })
+	p.timer = p.k.Clock.At(due, "kubelet "+p.key, func() {
+		p.timer = nil
+		p.k.sync(p)
+	})
 }
 
 // later continues the sync under way after d.

@@ -178,6 +178,7 @@ func (s *Store) Create(key Key, obj metav1.Object) error {
 	if _, ok := r.objects.Get(path); ok {
 		return ErrExists
 	}
+	key.Name = path[len(path)-len(key.Name):] // what is kept of the key shares the path's memory
 	s.stamp(obj)
 	r.put(path, obj)
 	s.commit(r, Change{Revision: s.rev, Key: key, Object: obj})
