@@ -7,11 +7,12 @@ package client
 
 import (
 	"net/url"
+	"slices"
 
-	"github.com/kubonsai/kubonsai/sim/api/labels"
 	"github.com/tidwall/btree"
 
 	"github.com/kubonsai/kubonsai/sim/api"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/clock"
 	"github.com/kubonsai/kubonsai/sim/rest"
@@ -186,9 +187,10 @@ func (inf *Informer[T]) apply(t rest.EventType, obj T) {
 	inf.objects.Set(key, obj)
 	for _, ix := range inf.indexes {
 		if had {
-			ix.remove(key, old)
+			ix.replace(key, old, obj)
+		} else {
+			ix.add(key, obj)
 		}
-		ix.add(key, obj)
 	}
 	for _, fn := range inf.handlers {
 		fn(old, obj)
@@ -204,6 +206,19 @@ func (ix *index[T]) add(key string, obj T) {
 		}
 		set.Set(key, obj)
 	}
+}
+
+// replace is remove and add; most changes leave an object where it is.
+func (ix *index[T]) replace(key string, old, obj T) {
+	keys := ix.keys(obj)
+	if slices.Equal(ix.keys(old), keys) {
+		for _, v := range keys {
+			ix.sets[v].Set(key, obj)
+		}
+		return
+	}
+	ix.remove(key, old)
+	ix.add(key, obj)
 }
 
 func (ix *index[T]) remove(key string, obj T) {
