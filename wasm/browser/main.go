@@ -48,7 +48,7 @@ func main() {
 		fmt.Println("kubonsai.wasm is started by kubonsai-api.js: call create() from there")
 		return
 	}
-	debug.SetGCPercent(150) // fewer collections, and 1,000 pods still within 100 MB: scripts/bench/run
+	debug.SetGCPercent(250) // fewer collections, and 1,000 pods still within 100 MB: scripts/bench/run
 	q := &queue{wake: make(chan struct{}, 1)}
 	receive := js.FuncOf(func(_ js.Value, args []js.Value) any {
 		m := inbound{head: []byte(args[0].String())}

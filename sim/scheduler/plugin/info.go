@@ -251,8 +251,8 @@ type NodeInfo struct {
 	NonZero              Resource
 	hostname, zone       string
 
-	ports       map[Port]int
-	images      map[string]int64
+	ports  map[Port]int
+	images map[string]int64
 	// AffinityPods and AntiPods are the pods with any terms, and with required anti-affinity.
 	AffinityPods, AntiPods []*PodInfo
 }
