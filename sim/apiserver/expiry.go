@@ -24,8 +24,8 @@ const (
 // lease is one write of an event; a later write has a lease of its own.
 type lease struct {
 	namespace, name string
-	version         string
-	due             time.Time
+	version         uint64
+	due             int64 // seconds
 }
 
 // expiry removes old events.
@@ -35,41 +35,40 @@ type expiry struct {
 	timer  *clock.Timer
 }
 
-// leaseEnd is the end of the lease of a write at t (Time.Truncate is slow in wasm).
-func leaseEnd(t time.Time) time.Time {
+// leaseEnd is the end of the lease of a write at t, in seconds.
+func leaseEnd(t time.Time) int64 {
 	const minute = int64(leaseReuse / time.Second)
-	return time.Unix((t.Unix()+int64(eventTTL/time.Second))/minute*minute+minute, 0).UTC()
+	return (t.Unix()+int64(eventTTL/time.Second))/minute*minute + minute
 }
 
 // watch begins to follow the writes of events.
 func (x *expiry) watch() {
 	x.s.store.OnCommit(func(c store.Change) {
 		if c.Key.Resource == eventsKey && c.Object != nil {
-			x.add(c.Object, x.s.now())
+			x.add(c.Key, c.Revision, x.s.now())
 			x.arm()
 		}
 	})
 }
 
-func (x *expiry) add(obj metav1.Object, written time.Time) {
-	m := obj.GetObjectMeta()
-	x.leases = append(x.leases, lease{m.Namespace, m.Name, m.ResourceVersion, leaseEnd(written)})
+func (x *expiry) add(key store.Key, revision uint64, written time.Time) {
+	x.leases = append(x.leases, lease{key.Namespace, key.Name, revision, leaseEnd(written)})
 }
 
 func (x *expiry) arm() {
 	if len(x.leases) > 0 && !x.timer.Pending() {
-		x.timer = x.s.clock.At(x.leases[0].due, "apiserver/event-ttl", x.expire)
+		x.timer = x.s.clock.At(time.Unix(x.leases[0].due, 0).UTC(), "apiserver/event-ttl", x.expire)
 	}
 }
 
 func (x *expiry) expire() {
-	now := x.s.now()
+	now := x.s.now().Unix()
 	n := 0
-	for n < len(x.leases) && !x.leases[n].due.After(now) {
+	for n < len(x.leases) && x.leases[n].due <= now {
 		l := x.leases[n]
 		n++
 		key := store.Key{Resource: eventsKey, Namespace: l.namespace, Name: l.name}
-		if obj, err := x.s.store.Get(key); err == nil && obj.GetObjectMeta().ResourceVersion == l.version {
+		if obj, err := x.s.store.Get(key); err == nil && store.RevisionOf(obj) == l.version {
 			_ = x.s.store.Delete(key, obj, api.ShallowCopy(obj))
 		}
 	}
@@ -82,10 +81,11 @@ func (x *expiry) expire() {
 func (x *expiry) reload() {
 	x.leases = nil
 	x.s.store.Scan(eventsKey, "", func(obj metav1.Object) bool {
-		x.add(obj, lastSeen(obj))
+		m := obj.GetObjectMeta()
+		x.add(store.Key{Resource: eventsKey, Namespace: m.Namespace, Name: m.Name}, store.RevisionOf(obj), lastSeen(obj))
 		return true
 	})
-	sort.SliceStable(x.leases, func(i, j int) bool { return x.leases[i].due.Before(x.leases[j].due) })
+	sort.SliceStable(x.leases, func(i, j int) bool { return x.leases[i].due < x.leases[j].due })
 	x.arm()
 }
 

@@ -46,15 +46,48 @@ func (c *call) identity(op metav1.ManagedFieldsOperationType) owner {
 	return e
 }
 
+// coarseWrite is what a coarse write makes of the entries of managedFields: many
+// objects are written by one component within a second, and share the outcome.
+type coarseWrite struct {
+	entries                          *metav1.ManagedFieldsEntry // the first one
+	count                            int
+	manager, apiVersion, subresource string
+	second                           int64
+}
+
+// maxCoarseWrites bounds the outcomes that are remembered to be shared.
+const maxCoarseWrites = 1024
+
+// touched is the entries after a coarse write of the call; it may be shared and
+// must not be changed.
+func (c *call) touched(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+	if c.scaling {
+		return touchOwner(entries, c.identity(metav1.ManagedFieldsOperationUpdate).ManagedFieldsEntry)
+	}
+	key := coarseWrite{count: len(entries), manager: c.manager(), apiVersion: c.kind.APIVersion(), subresource: c.subresource, second: c.s.now().Unix()}
+	if len(entries) > 0 {
+		key.entries = &entries[0]
+	}
+	out, ok := c.s.coarse[key]
+	if !ok {
+		out = touchOwner(entries, c.identity(metav1.ManagedFieldsOperationUpdate).ManagedFieldsEntry)
+		if len(c.s.coarse) >= maxCoarseWrites {
+			clear(c.s.coarse)
+		}
+		c.s.coarse[key] = out
+	}
+	return out
+}
+
 func (c *call) coarse() bool { return c.req.Object != nil && coarseManagers[c.manager()] }
 
 // trackCreate gives the fields of a new object to its creator.
 func (c *call) trackCreate(obj metav1.Object) {
-	e := c.identity(metav1.ManagedFieldsOperationUpdate)
 	if c.coarse() {
-		obj.GetObjectMeta().ManagedFields = []metav1.ManagedFieldsEntry{e.ManagedFieldsEntry}
+		obj.GetObjectMeta().ManagedFields = c.touched(nil)
 		return
 	}
+	e := c.identity(metav1.ManagedFieldsOperationUpdate)
 	view := c.kind.external(obj)
 	tree, err := api.ToTree(view)
 	if err != nil {
@@ -75,11 +108,15 @@ func (c *call) trackUpdate(old, obj metav1.Object) {
 		m.ManagedFields = nil // how clients forget all owners
 		return
 	}
-	e := c.identity(metav1.ManagedFieldsOperationUpdate)
-	if c.coarse() && !hasFields(given, e.Subresource) {
-		m.ManagedFields = touchOwner(given, e.ManagedFieldsEntry)
+	subresource := c.subresource
+	if c.scaling {
+		subresource = "scale"
+	}
+	if c.coarse() && !hasFields(given, subresource) {
+		m.ManagedFields = c.touched(given)
 		return
 	}
+	e := c.identity(metav1.ManagedFieldsOperationUpdate)
 	owners, err := decodeOwners(given)
 	if err != nil {
 		if owners, err = decodeOwners(om.ManagedFields); err != nil {

@@ -68,6 +68,7 @@ type Server struct {
 	services *allocator.Services
 	docs     documents
 	expiry   expiry // of events
+	coarse   map[coarseWrite][]metav1.ManagedFieldsEntry
 }
 
 // New returns a server. It does nothing until it is asked; call Bootstrap once
@@ -80,6 +81,7 @@ func New(o Options) *Server {
 		tokens: o.Seed.Stream("apiserver/token"),
 		kinds:  newRegistry(),
 		secret: newSecret(o.Seed.Seed()),
+		coarse: map[coarseWrite][]metav1.ManagedFieldsEntry{},
 	}
 	if s.address == "" {
 		s.address = "172.18.0.2:6443"
@@ -91,6 +93,7 @@ func New(o Options) *Server {
 		s.authorizer = allowAll{}
 	}
 	s.services = allocator.NewServices(o.Seed.Stream("apiserver/service-ip"), s.store, o.ServiceRange)
+	s.store.SetPacking(eventsKey, (&eventPacker{shapes: map[eventShape]*eventShape{}}).pack)
 	s.expiry.s = s
 	s.expiry.watch()
 	return s

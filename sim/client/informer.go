@@ -7,11 +7,12 @@ package client
 
 import (
 	"net/url"
+	"slices"
 
-	"github.com/kubonsai/kubonsai/sim/api/labels"
 	"github.com/tidwall/btree"
 
 	"github.com/kubonsai/kubonsai/sim/api"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/clock"
 	"github.com/kubonsai/kubonsai/sim/rest"
@@ -42,6 +43,7 @@ type Informer[T metav1.Object] struct {
 	watch    rest.Watch
 	handlers []func(old, obj T)
 	indexes  map[string]*index[T]
+	version  uint64
 	pending  bool // the watch has something to read
 	armed    bool // a pump timer is set
 	draining bool
@@ -162,6 +164,7 @@ func (inf *Informer[T]) drain() {
 }
 
 func (inf *Informer[T]) apply(t rest.EventType, obj T) {
+	inf.version++
 	key := Key(obj)
 	old, had := inf.objects.Get(key)
 	var none T
@@ -184,9 +187,10 @@ func (inf *Informer[T]) apply(t rest.EventType, obj T) {
 	inf.objects.Set(key, obj)
 	for _, ix := range inf.indexes {
 		if had {
-			ix.remove(key, old)
+			ix.replace(key, old, obj)
+		} else {
+			ix.add(key, obj)
 		}
-		ix.add(key, obj)
 	}
 	for _, fn := range inf.handlers {
 		fn(old, obj)
@@ -202,6 +206,19 @@ func (ix *index[T]) add(key string, obj T) {
 		}
 		set.Set(key, obj)
 	}
+}
+
+// replace is remove and add; most changes leave an object where it is.
+func (ix *index[T]) replace(key string, old, obj T) {
+	keys := ix.keys(obj)
+	if slices.Equal(ix.keys(old), keys) {
+		for _, v := range keys {
+			ix.sets[v].Set(key, obj)
+		}
+		return
+	}
+	ix.remove(key, old)
+	ix.add(key, obj)
 }
 
 func (ix *index[T]) remove(key string, obj T) {
@@ -293,6 +310,9 @@ func (inf *Informer[T]) ByIndex(name, value string) []T {
 	}
 	return set.Values()
 }
+
+// Version is another number after each change of the cache.
+func (inf *Informer[T]) Version() uint64 { inf.drain(); return inf.version }
 
 // Len is the number of objects in the cache.
 func (inf *Informer[T]) Len() int { inf.drain(); return inf.objects.Len() }

@@ -35,10 +35,10 @@ type Recorder struct {
 	component string
 	host      string
 	last      time.Time // of the latest event name, so that names stay unique
-	seen      map[digest]*seenEvent
-	similar   map[digest]*similarEvents
-	spam      map[digest]*bucket
-	series    map[digest]*seenEvent
+	seen      map[digest]seenEvent
+	similar   map[digest]similarEvents
+	spam      map[digest]bucket
+	series    map[digest]seriesEvent
 }
 
 // digest stands for the fields of an event that make it the same as another:
@@ -66,43 +66,60 @@ func (d digest) with(fields ...string) digest {
 	return d
 }
 
+// seenEvent is an event that was written: the number in its name (see
+// eventName) and how often it happened. There are as many as events, so times
+// are kept as nanoseconds.
 type seenEvent struct {
-	namespace, name string
-	count           int32
-	at              time.Time
+	number int64
+	count  int32
+}
+
+type seriesEvent struct {
+	seenEvent
+	at int64
 }
 
 // similarEvents are the different messages of one reason, oldest first.
 type similarEvents struct {
-	messages []digest
-	last     time.Time
+	last  int64 // nanoseconds
+	first uint64
+	more  *[]uint64 // nil for most
 }
 
-// tooMany notes a message and reports whether there are so many that they are
+// tooMany notes the digest of a message and reports whether there are so many that they are
 // to be combined.
-func (s *similarEvents) tooMany(message digest) bool {
-	if slices.Contains(s.messages, message) {
+func (s *similarEvents) tooMany(message uint64) bool {
+	switch {
+	case s.last == 0:
+		s.first = message
+		return false
+	case s.first == message:
+		return false
+	case s.more == nil:
+		s.more = new([]uint64)
+	case slices.Contains(*s.more, message):
 		return false
 	}
-	s.messages = append(s.messages, message)
-	if len(s.messages) < similarLimit {
-		return false
+	more := append(*s.more, message)
+	many := 1+len(more) >= similarLimit
+	if many { // keep the list from growing; any one will do
+		s.first, more = more[0], slices.Delete(more, 0, 1)
 	}
-	s.messages = slices.Delete(s.messages, 0, 1) // keep the list from growing; any one will do
-	return true
+	*s.more = more
+	return many
 }
 
 type bucket struct {
 	tokens float64
-	last   time.Time
+	last   int64 // nanoseconds
 }
 
 // NewRecorder returns a recorder for a component ("replicaset-controller");
 // host is the node's name for kubelets, else "".
 func NewRecorder(c *Client, clk *clock.Clock, component, host string) *Recorder {
 	return &Recorder{client: c, clock: clk, component: component, host: host,
-		seen: map[digest]*seenEvent{}, similar: map[digest]*similarEvents{},
-		spam: map[digest]*bucket{}, series: map[digest]*seenEvent{}}
+		seen: map[digest]seenEvent{}, similar: map[digest]similarEvents{},
+		spam: map[digest]bucket{}, series: map[digest]seriesEvent{}}
 }
 
 // ObjectReference refers to an object as events do.
@@ -133,14 +150,15 @@ func (r *Recorder) EventAt(ref corev1.ObjectReference, eventType, reason, messag
 	text := digest{digestBasis, digestBasis}.with(message)
 
 	key := group.with(ref.FieldPath, message)
-	sim := r.similar[group]
-	if sim == nil || now.Sub(sim.last) > similarInterval {
+	sim, ok := r.similar[group]
+	if !ok || now.UnixNano()-sim.last > int64(similarInterval) {
 		bound(r.similar)
-		sim = &similarEvents{}
-		r.similar[group] = sim
+		sim = similarEvents{}
 	}
-	sim.last = now
-	if sim.tooMany(text) {
+	many := sim.tooMany(text.a)
+	sim.last = now.UnixNano()
+	r.similar[group] = sim
+	if many {
 		message = "(combined from similar events): " + message
 		key = group
 	}
@@ -148,22 +166,23 @@ func (r *Recorder) EventAt(ref corev1.ObjectReference, eventType, reason, messag
 	if !r.allow(about) {
 		return
 	}
-	if old := r.seen[key]; old != nil {
+	if old, ok := r.seen[key]; ok {
 		old.count++
-		if r.change(old, func(ev *corev1.Event) {
+		r.seen[key] = old
+		if r.change(ref, old, func(ev *corev1.Event) {
 			ev.Count, ev.LastTimestamp, ev.Message = old.count, metav1.NewTime(now), message
 		}) {
 			return
 		}
 		delete(r.seen, key) // it has expired
 	}
-	ev := r.event(ref, eventType, reason, message)
+	ev, number := r.event(ref, eventType, reason, message)
 	ev.FirstTimestamp, ev.LastTimestamp, ev.Count = metav1.NewTime(now), metav1.NewTime(now), 1
 	ev.Source = corev1.EventSource{Component: r.component, Host: r.host}
 	ev.ReportingController, ev.ReportingInstance = r.component, r.host
-	if ns, name, err := ev.Namespace, ev.Name, r.create(ev); err == nil {
+	if r.create(ev) == nil {
 		bound(r.seen)
-		r.seen[key] = &seenEvent{namespace: ns, name: name, count: 1, at: now}
+		r.seen[key] = seenEvent{number: number, count: 1}
 	}
 }
 
@@ -173,19 +192,20 @@ func (r *Recorder) SeriesEvent(obj metav1.Object, eventType, reason, action, mes
 	now := r.clock.Now()
 	ref := ObjectReference(obj)
 	key := digest{digestBasis, digestBasis}.with(ref.Kind, ref.Namespace, ref.Name, string(ref.UID), eventType, reason, action)
-	if old := r.series[key]; old != nil && now.Sub(old.at) < seriesInterval {
-		old.at = now
+	if old, ok := r.series[key]; ok && now.UnixNano()-old.at < int64(seriesInterval) {
+		old.at = now.UnixNano()
 		old.count++
+		r.series[key] = old
 		if old.count > 2 {
 			return // upstream writes later counts when the series ends
 		}
-		if r.change(old, func(ev *corev1.Event) {
+		if r.change(ref, old.seenEvent, func(ev *corev1.Event) {
 			ev.Series = &corev1.EventSeries{Count: old.count, LastObservedTime: metav1.NewMicroTime(now)}
 		}) {
 			return
 		}
 	}
-	ev := r.event(ref, eventType, reason, message)
+	ev, number := r.event(ref, eventType, reason, message)
 	ev.EventTime = metav1.NewMicroTime(now)
 	ev.Action = action
 	ev.ReportingController = r.component
@@ -193,9 +213,9 @@ func (r *Recorder) SeriesEvent(obj metav1.Object, eventType, reason, action, mes
 	if ev.ReportingInstance == "" {
 		ev.ReportingInstance = r.component
 	}
-	if ns, name, err := ev.Namespace, ev.Name, r.create(ev); err == nil {
+	if r.create(ev) == nil {
 		bound(r.series)
-		r.series[key] = &seenEvent{namespace: ns, name: name, count: 1, at: now}
+		r.series[key] = seriesEvent{seenEvent{number: number, count: 1}, now.UnixNano()}
 	}
 }
 
@@ -204,10 +224,10 @@ func (r *Recorder) create(ev *corev1.Event) error {
 	return err
 }
 
-// change edits an event that was written before; false if that is not there
-// any more.
-func (r *Recorder) change(e *seenEvent, edit func(*corev1.Event)) bool {
-	cur, err := Get[*corev1.Event](r.client, e.namespace, e.name)
+// change edits an event about ref that was written before; false if that is not
+// there any more.
+func (r *Recorder) change(ref corev1.ObjectReference, e seenEvent, edit func(*corev1.Event)) bool {
+	cur, err := Get[*corev1.Event](r.client, eventNamespace(ref), eventName(ref, e.number))
 	if err != nil {
 		return false
 	}
@@ -217,42 +237,50 @@ func (r *Recorder) change(e *seenEvent, edit func(*corev1.Event)) bool {
 	return err == nil
 }
 
-// event is an event about ref with a name of its own.
-func (r *Recorder) event(ref corev1.ObjectReference, eventType, reason, message string) *corev1.Event {
+func eventNamespace(ref corev1.ObjectReference) string {
+	if ref.Namespace == "" {
+		return "default"
+	}
+	return ref.Namespace
+}
+
+func eventName(ref corev1.ObjectReference, number int64) string {
+	return ref.Name + "." + strconv.FormatInt(number, 16)
+}
+
+// event is an event about ref with a name of its own, and the number in that.
+func (r *Recorder) event(ref corev1.ObjectReference, eventType, reason, message string) (*corev1.Event, int64) {
 	at := r.clock.Now()
 	if !at.After(r.last) {
 		at = r.last.Add(1)
 	}
 	r.last = at
-	ns := ref.Namespace
-	if ns == "" {
-		ns = "default"
-	}
 	ev := &corev1.Event{InvolvedObject: ref, Type: eventType, Reason: reason, Message: message}
 	ev.APIVersion, ev.Kind = "v1", "Event"
-	ev.Namespace = ns
+	ev.Namespace = eventNamespace(ref)
 	// Two components may speak of one object at one moment.
 	salt := digest{}.with(r.component, r.host).a % 1000
-	ev.Name = ref.Name + "." + strconv.FormatInt(at.UnixNano()+int64(salt), 16)
-	return ev
+	number := at.UnixNano() + int64(salt)
+	ev.Name = eventName(ref, number)
+	return ev, number
 }
 
 // allow takes a token from the bucket of one source and object.
 func (r *Recorder) allow(key digest) bool {
-	now := r.clock.Now()
-	b := r.spam[key]
-	if b == nil {
+	now := r.clock.Now().UnixNano()
+	b, ok := r.spam[key]
+	if !ok {
 		bound(r.spam)
-		b = &bucket{tokens: spamBurst, last: now}
-		r.spam[key] = b
+		b = bucket{tokens: spamBurst, last: now}
 	}
-	b.tokens = min(spamBurst, b.tokens+now.Sub(b.last).Seconds()/spamRefill.Seconds())
+	b.tokens = min(spamBurst, b.tokens+time.Duration(now-b.last).Seconds()/spamRefill.Seconds())
 	b.last = now
-	if b.tokens < 1 {
-		return false
+	allowed := b.tokens >= 1
+	if allowed {
+		b.tokens--
 	}
-	b.tokens--
-	return true
+	r.spam[key] = b
+	return allowed
 }
 
 // bound empties a cache that has grown too large; what is forgotten merely

@@ -135,7 +135,9 @@ func (c *Clock) Step(limit time.Time) bool {
 	if t.due.After(c.now) {
 		c.now = t.due
 	}
-	t.fn()
+	fn := t.fn
+	t.fn, t.name = nil, "" // who still holds the timer keeps nothing else alive
+	fn()
 	return true
 }
 

@@ -76,11 +76,11 @@ type Container struct {
 	Message  string
 
 	rt       *Runtime
+	uri      string // ID is a part of it
 	sb       *Sandbox
 	log      *Log
 	root     *vfs.FS
-	env      map[string]string
-	procs    map[int]*process
+	procs    []*process // by pid
 	nextPID  int
 	main     *process
 	stdin    *kernel.Pipe
@@ -138,12 +138,18 @@ func userOf(s string) (uid, gid int) {
 	return uid, gid
 }
 
+const uriScheme = "containerd://"
+
+// URI is the container's id with the runtime's name, as the API shows it.
+func (c *Container) URI() string { return c.uri }
+
 // Create makes a container in the sandbox; it does not run yet.
 func (s *Sandbox) Create(cfg Config) *Container { return s.create(cfg, s.rt.ids.Hex(32)) }
 
 func (s *Sandbox) create(cfg Config, id string) *Container {
-	c := &Container{Config: cfg, ID: id, State: Created, Created: s.rt.Clock.Now(), rt: s.rt, sb: s,
-		log: &Log{limit: s.rt.LogLimit}, procs: map[int]*process{}, nextPID: 1}
+	uri := uriScheme + id
+	c := &Container{Config: cfg, ID: uri[len(uriScheme):], uri: uri, State: Created, Created: s.rt.Clock.Now(), rt: s.rt, sb: s,
+		log: &Log{limit: s.rt.LogLimit}, nextPID: 1}
 	uid, gid := userOf(cfg.Image.User)
 	if c.UID < 0 {
 		c.UID = uid
@@ -157,21 +163,52 @@ func (s *Sandbox) create(cfg Config, id string) *Container {
 	if c.Dir == "" {
 		c.Dir = "/"
 	}
-	c.env = map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME": s.Hostname}
-	maps.Copy(c.env, cfg.Image.Env)
-	for _, kv := range cfg.Env {
-		k, v, _ := strings.Cut(kv, "=")
-		c.env[k] = v
-	}
-	if c.env["HOME"] == "" {
-		c.env["HOME"] = c.home()
-	}
-	if cfg.TTY && c.env["TERM"] == "" {
-		c.env["TERM"] = "xterm"
-	}
 	s.containers = append(s.containers, c)
 	s.rt.changed(c)
 	return c
+}
+
+// environ is the environment that programs of the container get, a map of the
+// caller's own.
+func (c *Container) environ() map[string]string {
+	env := map[string]string{"PATH": defaultPath, "HOSTNAME": c.sb.Hostname}
+	maps.Copy(env, c.Image.Env)
+	for _, kv := range c.Env {
+		k, v, _ := strings.Cut(kv, "=")
+		env[k] = v
+	}
+	if env["HOME"] == "" {
+		env["HOME"] = c.home()
+	}
+	if c.TTY && env["TERM"] == "" {
+		env["TERM"] = "xterm"
+	}
+	return env
+}
+
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// getenv is one variable of environ, "" when it is not set.
+func (c *Container) getenv(name string) string {
+	v, ok := c.Image.Env[name]
+	for i := len(c.Env) - 1; i >= 0; i-- {
+		if k, s, _ := strings.Cut(c.Env[i], "="); k == name {
+			v, ok = s, true
+			break
+		}
+	}
+	switch {
+	case ok && v != "":
+	case name == "HOME":
+		return c.home()
+	case name == "TERM" && c.TTY:
+		return "xterm"
+	case !ok && name == "PATH":
+		return defaultPath
+	case !ok && name == "HOSTNAME":
+		return c.sb.Hostname
+	}
+	return v
 }
 
 func (c *Container) home() string {
@@ -378,13 +415,13 @@ func (c *Container) Start() error {
 	c.memory = c.Image.Memory()
 	c.cpu.idle = c.Image.CPU
 	c.main = &process{pid: c.pid(), uid: c.UID, args: what.args, started: now, rss: c.memory}
-	c.procs[c.main.pid] = c.main
+	c.procs = append(c.procs, c.main)
 	if c.limit() > 0 && c.memory > c.limit() {
 		c.oom()
 		return nil
 	}
 	if what.behaviour != nil {
-		s := &server{c: c, b: what.behaviour, args: what.args, via: what.via, env: c.env, pid: 1, p: c.main, quiet: c.quiet,
+		s := &server{c: c, b: what.behaviour, args: what.args, via: what.via, pid: 1, p: c.main, quiet: c.quiet,
 			stdout: stream{c, false}, stderr: stream{c, true}}
 		s.done = func(code int) { c.exit(code, "") }
 		c.main.srv = s
@@ -434,7 +471,7 @@ func (c *Container) pid() int {
 
 // context is the surroundings of a program in the container.
 func (c *Container) context(stdin io.Reader, stdout, stderr io.Writer) *program.Context {
-	return &program.Context{FS: c.FS(), Dir: c.Dir, Env: maps.Clone(c.env), Stdin: stdin, Stdout: stdout, Stderr: stderr,
+	return &program.Context{FS: c.FS(), Dir: c.Dir, Env: c.environ(), Stdin: stdin, Stdout: stdout, Stderr: stderr,
 		Net: c.sb.ns, Lookup: c.Lookup, User: c.UserName(), UID: c.UID, Host: c.sb.Hostname, System: c}
 }
 
@@ -490,17 +527,17 @@ func (c *Container) resolve(argv []string, dir string) (*target, error) {
 }
 
 func (c *Container) behaviour(name string) *image.Behaviour {
-	if b, ok := c.Image.Programs[name]; ok {
-		return &b
+	if b := c.Image.Programs[name]; b != nil {
+		return b
 	}
 	base := path.Base(name)
 	for k, b := range c.Image.Programs {
 		if strings.Contains(name, "/") {
 			if k == base || strings.HasPrefix(name, "./") && path.Base(k) == base {
-				return &b
+				return b
 			}
 		} else if path.Base(k) == name && strings.HasPrefix(k, "/") {
-			return &b
+			return b
 		}
 	}
 	return nil
@@ -521,7 +558,7 @@ func (c *Container) find(name, dir string) program.Program {
 	if strings.Contains(name, "/") {
 		files = []string{vfs.Join(dir, name)}
 	} else {
-		for _, d := range strings.Split(c.env["PATH"], ":") {
+		for _, d := range strings.Split(c.getenv("PATH"), ":") {
 			files = append(files, d+"/"+name)
 		}
 	}
@@ -713,9 +750,8 @@ func (c *Container) exit(code int, reason string) {
 			c.Reason = "Completed"
 		}
 	}
-	for _, pid := range slices.Sorted(maps.Keys(c.procs)) {
-		p := c.procs[pid]
-		if p == nil {
+	for _, p := range slices.Clone(c.procs) {
+		if c.process(p.pid) == nil {
 			continue // a worker, gone with its server
 		}
 		if p.srv != nil {
@@ -725,7 +761,7 @@ func (c *Container) exit(code int, reason string) {
 			p.proc.Signal(kernel.SIGKILL)
 		}
 	}
-	c.procs = map[int]*process{}
+	c.procs = nil
 	c.memory = 0
 	if c.MessagePath != "" && c.root != nil {
 		if b, err := c.root.ReadFile(c.MessagePath); err == nil && len(b) > 0 {
@@ -754,15 +790,7 @@ func (c *Container) Crash(code int) { c.kill(code, "") }
 // Processes implements program.System.
 func (c *Container) Processes() []program.ProcessInfo {
 	var out []program.ProcessInfo
-	table := c.procs
-	if c.Target != nil && c.Target.State == Running {
-		table = maps.Clone(c.Target.procs)
-		for pid, p := range c.procs {
-			table[pid+100] = p
-		}
-	}
-	for _, pid := range slices.Sorted(maps.Keys(table)) {
-		p := table[pid]
+	add := func(pid int, p *process) {
 		user := c.UserName()
 		if p.uid != c.UID {
 			user = strconv.Itoa(p.uid)
@@ -772,25 +800,35 @@ func (c *Container) Processes() []program.ProcessInfo {
 		}
 		out = append(out, program.ProcessInfo{PID: pid, PPID: p.ppid, User: user, Args: p.args, Started: p.started, State: "S", RSS: p.rss})
 	}
+	own := 0
+	if c.Target != nil && c.Target.State == Running {
+		own = 100
+		for _, p := range c.Target.procs {
+			add(p.pid, p)
+		}
+	}
+	for _, p := range c.procs {
+		add(own+p.pid, p)
+	}
+	slices.SortStableFunc(out, func(a, b program.ProcessInfo) int { return a.PID - b.PID })
 	return out
 }
 
 // Kill implements program.System.
 func (c *Container) Kill(pid int, sig kernel.Signal) error {
-	table := c.procs
 	if c.Target != nil && c.Target.State == Running {
 		return c.Target.Kill(pid, sig)
 	}
 	if pid == -1 {
 		self := c.PID(c.rt.Kernel.Current())
-		for _, n := range slices.Sorted(maps.Keys(table)) {
-			if n != 1 && n != self {
-				c.signal(table[n], sig)
+		for _, p := range slices.Clone(c.procs) {
+			if p.pid != 1 && p.pid != self {
+				c.signal(p, sig)
 			}
 		}
 		return nil
 	}
-	p := table[pid]
+	p := c.process(pid)
 	if p == nil {
 		return errNoProcess
 	}
@@ -812,12 +850,28 @@ const errNoProcess = constError("No such process")
 
 // PID implements program.System.
 func (c *Container) PID(p *kernel.Proc) int {
-	for pid, e := range c.procs {
+	for _, e := range c.procs {
 		if e.proc == p && p != nil {
-			return pid
+			return e.pid
 		}
 	}
 	return 0
+}
+
+// process is the process with the pid; nil when there is none.
+func (c *Container) process(pid int) *process {
+	for _, p := range c.procs {
+		if p.pid == pid {
+			return p
+		}
+	}
+	return nil
+}
+
+func (c *Container) forget(p *process) {
+	if i := slices.Index(c.procs, p); i >= 0 {
+		c.procs = slices.Delete(c.procs, i, i+1)
+	}
 }
 
 // Register implements program.System.
@@ -832,12 +886,12 @@ func (c *Container) Register(p *kernel.Proc, args []string) int {
 			break
 		}
 	}
-	c.procs[e.pid] = e
+	c.procs = append(c.procs, e)
 	p.AtExit(func() {
 		if e.rss > 512<<10 {
 			c.memory -= e.rss - 512<<10
 		}
-		delete(c.procs, e.pid)
+		c.forget(e)
 		c.notify()
 	})
 	return e.pid

@@ -28,13 +28,50 @@ type Log struct {
 	partial [2][]byte
 	closed  bool
 	wait    kernel.WaitQueue
-	watch   []func()
+	// unwritten prints what has been written but not put down: few logs are
+	// ever read, and at its start a program prints what is known beforehand.
+	unwritten func(stdout, stderr io.Writer)
+	due       time.Time // the time of the unwritten lines
 }
 
 // maxLine is where a line without an end is cut, as containerd does.
 const maxLine = 16 << 10
 
 func (l *Log) write(now time.Time, stderr bool, b []byte) {
+	l.settle()
+	l.put(now, stderr, b)
+	l.wait.Wake()
+}
+
+// later is a write whose lines are put down once somebody needs them. print
+// must write the same whenever it is called.
+func (l *Log) later(now time.Time, print func(stdout, stderr io.Writer)) {
+	l.settle()
+	l.unwritten, l.due = print, now
+	l.wait.Wake()
+}
+
+// settle puts down what is unwritten.
+func (l *Log) settle() {
+	if print := l.unwritten; print != nil {
+		l.unwritten = nil
+		print(logWriter{l, l.due, false}, logWriter{l, l.due, true})
+	}
+}
+
+// logWriter writes into a log without a word to anyone.
+type logWriter struct {
+	l      *Log
+	now    time.Time
+	stderr bool
+}
+
+func (w logWriter) Write(b []byte) (int, error) {
+	w.l.put(w.now, w.stderr, b)
+	return len(b), nil
+}
+
+func (l *Log) put(now time.Time, stderr bool, b []byte) {
 	i := 0
 	if stderr {
 		i = 1
@@ -52,10 +89,6 @@ func (l *Log) write(now time.Time, stderr bool, b []byte) {
 		l.add(Line{now, stderr, string(l.partial[i]) + string(b[:n+1])})
 		l.partial[i] = nil
 		b = b[n+1:]
-	}
-	l.wait.Wake()
-	for _, fn := range l.watch {
-		fn()
 	}
 }
 
@@ -76,6 +109,7 @@ func (l *Log) add(line Line) {
 }
 
 func (l *Log) close(now time.Time) {
+	l.settle()
 	for i, p := range l.partial {
 		if len(p) > 0 {
 			l.add(Line{now, i == 1, string(p)})
@@ -84,14 +118,12 @@ func (l *Log) close(now time.Time) {
 	}
 	l.closed = true
 	l.wait.Wake()
-	for _, fn := range l.watch {
-		fn()
-	}
 }
 
 // Lines returns the lines from number from on (counting dropped ones), and the
 // number that comes next.
 func (l *Log) Lines(from int) (lines []Line, next int) {
+	l.settle()
 	i := max(from-l.dropped, 0)
 	if i > len(l.lines) {
 		i = len(l.lines)

@@ -424,8 +424,8 @@ func (s *server) reloadNginx() {
 	old := s.workers
 	s.workers = nil
 	for _, w := range old {
-		delete(s.c.procs, w.pid)
-		s.worker("nginx: worker process", 101)
+		s.c.forget(w)
+		s.worker(nginxWorker, 101)
 		s.notice("start worker process %d", s.workers[len(s.workers)-1].pid)
 	}
 	for _, w := range old {

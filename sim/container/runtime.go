@@ -110,15 +110,15 @@ func (r *Runtime) newSandbox(cfg SandboxConfig, id string) *Sandbox {
 	if s.ns == nil {
 		s.ns = r.Network.NewNamespace(cfg.Namespace+"/"+cfg.Name, cfg.Addr)
 		s.ns.Pod, s.ns.DNS = s.ns.Name, cfg.DNS
-		s.ns.Hosts[cfg.Hostname] = cfg.Addr
+		s.ns.Hostname = cfg.Hostname
 		if cfg.FQDN != "" {
-			s.ns.Hosts[cfg.FQDN] = cfg.Addr
+			s.ns.AddHost(cfg.FQDN, cfg.Addr)
 		}
 	}
 	for _, h := range cfg.Hosts {
 		if a, err := netip.ParseAddr(h.IP); err == nil {
 			for _, n := range h.Names {
-				s.ns.Hosts[n] = a
+				s.ns.AddHost(n, a)
 			}
 		}
 	}

@@ -34,6 +34,7 @@ type Saved struct {
 
 // Save returns what is to be kept of the container.
 func (c *Container) Save() Saved {
+	c.log.settle()
 	s := Saved{ID: c.ID, Name: c.Name, Attempt: c.Attempt, Image: c.Image.Name, Argv: c.Argv, Env: c.Env, State: c.State, Created: c.Created, Started: c.Started, Finished: c.Finished,
 		ExitCode: c.ExitCode, Reason: c.Reason, Message: c.Message, Log: c.log.lines, Dropped: c.log.dropped, NextPID: c.nextPID}
 	if c.root != nil {

@@ -24,10 +24,11 @@ type server struct {
 	c              *Container
 	b              *image.Behaviour
 	args           []string
-	via            bool // started through the image's entrypoint script
-	env            map[string]string
+	via            bool              // started through the image's entrypoint script
+	env            map[string]string // nil is the container's
 	pid            int
-	p              *process // nil when bound to a process of the kernel
+	p              *process  // nil when bound to a process of the kernel
+	at             time.Time // of what is printed later than it was due
 	stdout, stderr io.Writer
 	done           func(code int)
 
@@ -41,7 +42,36 @@ type server struct {
 	conf      []*nginxServer
 }
 
-func (s *server) now() time.Time { return s.c.rt.Clock.Now() }
+func (s *server) now() time.Time {
+	if !s.at.IsZero() {
+		return s.at
+	}
+	return s.c.rt.Clock.Now()
+}
+
+func (s *server) getenv(name string) string {
+	if s.env != nil {
+		return s.env[name]
+	}
+	return s.c.getenv(name)
+}
+
+// say prints what the program prints at its start, when somebody looks; print
+// must print the same then.
+func (s *server) say(print func()) {
+	if s.p == nil {
+		print()
+		return
+	}
+	now := s.now()
+	s.c.log.later(now, func(stdout, stderr io.Writer) {
+		out, err := s.stdout, s.stderr
+		s.stdout, s.stderr, s.at = stdout, stderr, now
+		print()
+		s.stdout, s.stderr, s.at = out, err, time.Time{}
+	})
+	s.c.rt.changed(s.c)
+}
 
 func (s *server) logf(format string, args ...any) {
 	fmt.Fprintf(s.stderr, format+"\n", args...)
@@ -50,7 +80,7 @@ func (s *server) logf(format string, args ...any) {
 // start opens the listeners and prints what the program prints at its start.
 func (s *server) start() {
 	b := s.b
-	if len(b.Requires) > 0 && !slices.ContainsFunc(b.Requires, func(n string) bool { return s.env[n] != "" }) {
+	if len(b.Requires) > 0 && !slices.ContainsFunc(b.Requires, func(n string) bool { return s.getenv(n) != "" }) {
 		s.logf("%s", s.expand(b.Missing, nil))
 		s.end(1)
 		return
@@ -73,8 +103,8 @@ func (s *server) start() {
 	if b.Title != "" && s.p != nil {
 		s.p.args = []string{b.Title}
 	}
-	for _, w := range b.Workers {
-		s.worker(w, 0)
+	for i := range b.Workers {
+		s.worker(b.Workers[i:i+1:i+1], 0)
 	}
 	s.printStart()
 	if port := s.port(); port != 0 {
@@ -100,12 +130,19 @@ func (s *server) handler() network.Handler {
 }
 
 func (s *server) printStart() {
-	if s.quiet {
+	if s.quiet || len(s.b.Log) == 0 {
 		return
 	}
-	for _, l := range s.b.Log {
-		fmt.Fprintln(s.stdout, s.expand(l, nil))
+	print := func() {
+		for _, l := range s.b.Log {
+			fmt.Fprintln(s.stdout, s.expand(l, nil))
+		}
 	}
+	if slices.ContainsFunc(s.b.Log, func(l string) bool { return strings.Contains(l, "${file:") || strings.Contains(l, "${COUNT}") }) {
+		print() // files change and requests are counted
+		return
+	}
+	s.say(print)
 }
 
 // port is where the program listens: the flag, the variable, the default.
@@ -117,7 +154,7 @@ func (s *server) port() int {
 			}
 		}
 	}
-	if v := s.env[s.b.PortEnv]; s.b.PortEnv != "" && v != "" {
+	if v := s.getenv(s.b.PortEnv); s.b.PortEnv != "" && v != "" {
 		if n, err := strconv.Atoi(strings.TrimPrefix(v, ":")); err == nil {
 			return n
 		}
@@ -161,18 +198,18 @@ func (s *server) listen(port int, h network.Handler) bool {
 }
 
 // worker adds a process to the table.
-func (s *server) worker(title string, uid int) {
+func (s *server) worker(args []string, uid int) {
 	if s.p == nil && s.c.State != Running {
 		return
 	}
-	w := &process{pid: s.c.pid(), ppid: s.pid, uid: uid, args: []string{title}, started: s.now(), srv: s, rss: 1 << 20}
+	w := &process{pid: s.c.pid(), ppid: s.pid, uid: uid, args: args, started: s.now(), srv: s, rss: 1 << 20}
 	s.workers = append(s.workers, w)
-	s.c.procs[w.pid] = w
+	s.c.procs = append(s.c.procs, w)
 }
 
 // workerDied replaces a worker that was killed.
 func (s *server) workerDied(p *process) {
-	delete(s.c.procs, p.pid)
+	s.c.forget(p)
 	for i, w := range s.workers {
 		if w == p {
 			s.workers = slices.Delete(s.workers, i, i+1)
@@ -180,7 +217,7 @@ func (s *server) workerDied(p *process) {
 				s.notice("signal 17 (SIGCHLD) received from %d", p.pid)
 				s.notice("worker process %d exited on signal 15", p.pid)
 			}
-			s.worker(p.args[0], p.uid)
+			s.worker(p.args, p.uid)
 			return
 		}
 	}
@@ -236,7 +273,7 @@ func (s *server) close() {
 	}
 	s.listeners = nil
 	for _, w := range s.workers {
-		delete(s.c.procs, w.pid)
+		s.c.forget(w)
 	}
 	s.c.cpu.busy = 0
 	s.c.notify()
@@ -307,7 +344,7 @@ func (s *server) variable(name string, r *network.Request) string {
 	if k, v, ok := strings.Cut(name, ":"); ok {
 		switch k {
 		case "env":
-			return s.env[v]
+			return s.getenv(v)
 		case "flag":
 			t, _ := s.flag(v)
 			return t
@@ -371,13 +408,24 @@ func pathOf(r *network.Request) string {
 
 const httpDate = "Mon, 02 Jan 2006 15:04:05 GMT"
 
+// software is the Server header.
+func (s *server) software() string {
+	switch {
+	case s.b.Kind == "nginx":
+		return "nginx/" + s.c.Image.Version
+	case s.b.Kind == "httpd" && s.b.Server == "":
+		return "Apache/" + s.c.Image.Version + " (Unix)"
+	}
+	return s.b.Server
+}
+
 func (s *server) respond(status int, ctype string, body []byte) *network.Response {
 	h := network.Header{"Date": {s.now().Format(httpDate)}, "Content-Length": {strconv.Itoa(len(body))}}
 	if ctype != "" {
 		h["Content-Type"] = []string{ctype}
 	}
-	if s.b.Server != "" {
-		h["Server"] = []string{s.b.Server}
+	if v := s.software(); v != "" {
+		h["Server"] = []string{v}
 	}
 	return &network.Response{Status: status, Header: h, Body: body}
 }
@@ -416,9 +464,6 @@ func (s *server) serveLiveness(_ *kernel.Proc, r *network.Request) *network.Resp
 
 // serveStatic is Apache: files under Root.
 func (s *server) serveStatic(_ *kernel.Proc, r *network.Request) *network.Response {
-	if s.b.Server == "" {
-		s.b.Server = "Apache/" + s.c.Image.Version + " (Unix)"
-	}
 	status, ctype, body := 200, "", []byte(nil)
 	file, data, ok := s.file(s.b.Root, pathOf(r), "index.html", "index.php")
 	switch {
@@ -595,43 +640,34 @@ func (s *server) notice(format string, args ...any) {
 }
 
 func (s *server) startNginx() {
-	s.b.Server = "nginx/" + s.c.Image.Version
-	if s.via && !s.quiet {
-		for _, l := range []string{
-			"/docker-entrypoint.d/ is not empty, will attempt to perform configuration",
-			"Looking for shell scripts in /docker-entrypoint.d/",
-			"Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh",
-			"Launching /docker-entrypoint.d/20-envsubst-on-templates.sh",
-			"Launching /docker-entrypoint.d/30-tune-worker-processes.sh",
-			"Configuration complete; ready for start up",
-		} {
-			fmt.Fprintln(s.stdout, "/docker-entrypoint.sh: "+l)
+	scripts := s.via && !s.quiet
+	if scripts && s.c.nextPID < 7 {
+		s.c.nextPID = 7 // the scripts had processes of their own
+	}
+	fail := func(reason string) {
+		if scripts {
+			s.nginxEntrypoint()
 		}
-		if s.c.nextPID < 7 {
-			s.c.nextPID = 7 // the scripts had processes of their own
-		}
+		s.logf("%s [emerg] %d#0: %s", stamp(s.now()), s.pid, reason)
 	}
 	conf, err := s.nginxConfig()
 	s.conf = conf
 	if err != nil {
-		msg := fmt.Sprintf("%s [emerg] %d#0: %s", stamp(s.now()), s.pid, err)
-		s.logf("%s", msg)
-		s.logf("nginx: %s", msg[strings.Index(msg, "["):strings.Index(msg, "]")+1]+" "+err.Error())
+		fail(err.Error())
+		s.logf("nginx: [emerg] %s", err)
 		s.end(1)
 		return
 	}
 	if s.p != nil {
 		s.p.args = []string{"nginx: master process " + strings.Join(s.args, " ")}
 	}
-	opened := map[int]bool{}
 	for _, srv := range conf {
 		for _, port := range srv.ports {
-			if opened[port] {
+			if slices.ContainsFunc(s.listeners, func(l *network.Listener) bool { return l.Port == port }) {
 				continue
 			}
-			opened[port] = true
 			if s.c.UID != 0 && port < 1024 && !s.c.rt.unprivilegedPorts() {
-				s.logf("%s [emerg] %d#0: bind() to 0.0.0.0:%d failed (13: Permission denied)", stamp(s.now()), s.pid, port)
+				fail(fmt.Sprintf("bind() to 0.0.0.0:%d failed (13: Permission denied)", port))
 				s.end(1)
 				return
 			}
@@ -641,8 +677,9 @@ func (s *server) startNginx() {
 				return s.serveNginx(p, port, r)
 			})
 			if err != nil {
-				s.logf("%s [emerg] %d#0: bind() to 0.0.0.0:%d failed (98: Address already in use)", stamp(s.now()), s.pid, port)
-				s.logf("nginx: [emerg] bind() to 0.0.0.0:%d failed (98: Address already in use)", port)
+				reason := fmt.Sprintf("bind() to 0.0.0.0:%d failed (98: Address already in use)", port)
+				fail(reason)
+				s.logf("nginx: [emerg] %s", reason)
 				s.end(1)
 				return
 			}
@@ -650,7 +687,18 @@ func (s *server) startNginx() {
 		}
 	}
 	s.c.notify()
-	if !s.quiet {
+	const workers = 2
+	first := s.c.nextPID
+	for range workers {
+		s.worker(nginxWorker, 101)
+	}
+	if s.quiet {
+		return
+	}
+	s.say(func() {
+		if scripts {
+			s.nginxEntrypoint()
+		}
 		s.notice("using the \"epoll\" event method")
 		s.notice("nginx/%s", s.c.Image.Version)
 		if s.c.Image.Base == "alpine" {
@@ -661,12 +709,26 @@ func (s *server) startNginx() {
 		s.notice("OS: Linux 6.18.44")
 		s.notice("getrlimit(RLIMIT_NOFILE): 20000:20000")
 		s.notice("start worker processes")
-	}
-	for range 2 {
-		s.worker("nginx: worker process", 101)
-		if !s.quiet {
-			s.notice("start worker process %d", s.workers[len(s.workers)-1].pid)
+		for i := range workers {
+			s.notice("start worker process %d", first+i)
 		}
+	})
+}
+
+// nginxWorker is the command line of a worker.
+var nginxWorker = []string{"nginx: worker process"}
+
+// nginxEntrypoint is what the image's entrypoint script prints.
+func (s *server) nginxEntrypoint() {
+	for _, l := range []string{
+		"/docker-entrypoint.d/ is not empty, will attempt to perform configuration",
+		"Looking for shell scripts in /docker-entrypoint.d/",
+		"Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh",
+		"Launching /docker-entrypoint.d/20-envsubst-on-templates.sh",
+		"Launching /docker-entrypoint.d/30-tune-worker-processes.sh",
+		"Configuration complete; ready for start up",
+	} {
+		fmt.Fprintln(s.stdout, "/docker-entrypoint.sh: "+l)
 	}
 }
 
@@ -678,13 +740,13 @@ func (s *server) nginxError(status int) []byte {
 	if text == "" {
 		text = strconv.Itoa(status)
 	}
-	return []byte("<html>\r\n<head><title>" + text + "</title></head>\r\n<body>\r\n<center><h1>" + text + "</h1></center>\r\n<hr><center>" + s.b.Server + "</center>\r\n</body>\r\n</html>\r\n")
+	return []byte("<html>\r\n<head><title>" + text + "</title></head>\r\n<body>\r\n<center><h1>" + text + "</h1></center>\r\n<hr><center>" + s.software() + "</center>\r\n</body>\r\n</html>\r\n")
 }
 
 func (s *server) serveNginx(p *kernel.Proc, port int, r *network.Request) *network.Response {
 	resp, sent := s.answerNginx(p, port, r)
 	h := resp.Header
-	h.Set("Server", s.b.Server)
+	h.Set("Server", s.software())
 	h.Set("Date", s.now().Format(httpDate))
 	if h.Get("Connection") == "" {
 		h.Set("Connection", "keep-alive")

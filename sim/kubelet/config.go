@@ -29,9 +29,11 @@ func (k *Kubelet) config(p *pod, c *ctr, img *image.Image) (*container.Config, e
 		return nil, err
 	}
 	vars := map[string]string{}
-	for _, kv := range env {
-		n, v, _ := strings.Cut(kv, "=")
-		vars[n] = v
+	if expands(spec) {
+		for _, kv := range env {
+			n, v, _ := strings.Cut(kv, "=")
+			vars[n] = v
+		}
 	}
 	expand := func(list []string) []string {
 		var out []string
@@ -78,7 +80,7 @@ func (k *Kubelet) config(p *pod, c *ctr, img *image.Image) (*container.Config, e
 	}
 	for i := range spec.VolumeMounts {
 		m := spec.VolumeMounts[i]
-		v := p.vols[m.Name]
+		v := p.volume(m.Name)
 		if v == nil {
 			continue
 		}
@@ -93,11 +95,18 @@ func (k *Kubelet) config(p *pod, c *ctr, img *image.Image) (*container.Config, e
 	}
 	slices.SortStableFunc(cfg.Mounts, func(a, b container.Mount) int { return len(a.Path) - len(b.Path) })
 	if c.kind == ephemeralCtr {
-		if t := p.ctrs[p.obj.Spec.EphemeralContainers[c.index].TargetContainerName]; t != nil {
+		if t := p.ctr(p.obj.Spec.EphemeralContainers[c.index].TargetContainerName); t != nil {
 			cfg.Target = t.cur
 		}
 	}
 	return cfg, nil
+}
+
+// expands reports whether variables occur in what the container is given.
+func expands(spec *corev1.Container) bool {
+	dollar := func(s string) bool { return strings.Contains(s, "$") }
+	return slices.ContainsFunc(spec.Command, dollar) || slices.ContainsFunc(spec.Args, dollar) ||
+		slices.ContainsFunc(spec.VolumeMounts, func(m corev1.VolumeMount) bool { return m.SubPathExpr != "" })
 }
 
 // Expand replaces $(NAME) by the variable's value; unknown ones stay, and $$ is
@@ -136,9 +145,14 @@ func Expand(s string, vars map[string]string) string {
 	return b.String()
 }
 
-// environment is the container's environment; later values win.
+// environment is the container's environment; later values win. It may be
+// shared and must not be changed.
 func (k *Kubelet) environment(p *pod, spec *corev1.Container) ([]string, error) {
 	ns := p.obj.Namespace
+	services := k.serviceEnv(p)
+	if len(spec.EnvFrom)+len(spec.Env) == 0 {
+		return services, nil
+	}
 	vars := map[string]string{}
 	var names []string
 	set := func(n, v string) {
@@ -147,9 +161,9 @@ func (k *Kubelet) environment(p *pod, spec *corev1.Container) ([]string, error) 
 		}
 		vars[n] = v
 	}
-	services := k.serviceEnv(p)
-	for _, n := range slices.Sorted(maps.Keys(services)) {
-		set(n, services[n])
+	for _, kv := range services {
+		n, v, _ := strings.Cut(kv, "=")
+		set(n, v)
 	}
 	for _, f := range spec.EnvFrom {
 		switch {
@@ -290,7 +304,7 @@ func (k *Kubelet) field(p *pod, path string) (string, error) {
 
 func (k *Kubelet) resourceField(p *pod, spec *corev1.Container, ref *corev1.ResourceFieldSelector) (string, error) {
 	if ref.ContainerName != "" && ref.ContainerName != spec.Name {
-		if c := p.ctrs[ref.ContainerName]; c != nil {
+		if c := p.ctr(ref.ContainerName); c != nil {
 			spec = c.spec
 		}
 	}
@@ -315,8 +329,29 @@ func (k *Kubelet) resourceField(p *pod, spec *corev1.Container, ref *corev1.Reso
 	return strconv.FormatInt(int64(math.Ceil(float64(q.Value())/float64(div.Value()))), 10), nil
 }
 
-// serviceEnv are the variables for the services that exist now.
-func (k *Kubelet) serviceEnv(p *pod) map[string]string {
+// serviceEnv are the variables for the services that exist now, by name.
+func (k *Kubelet) serviceEnv(p *pod) []string {
+	namespace := p.obj.Namespace
+	if links := p.obj.Spec.EnableServiceLinks; links != nil && !*links {
+		namespace = "" // none but the API server's
+	}
+	if v := k.services.Version(); v != k.serviceVersion {
+		k.serviceVersion = v
+		clear(k.serviceVars)
+	}
+	vars, ok := k.serviceVars[namespace]
+	if !ok {
+		all := k.serviceVariables(namespace)
+		vars = make([]string, 0, len(all))
+		for _, n := range slices.Sorted(maps.Keys(all)) {
+			vars = append(vars, n+"="+all[n])
+		}
+		k.serviceVars[namespace] = vars
+	}
+	return vars
+}
+
+func (k *Kubelet) serviceVariables(namespace string) map[string]string {
 	out := map[string]string{}
 	add := func(s *corev1.Service) {
 		if s.Spec.ClusterIP == "" || s.Spec.ClusterIP == "None" || len(s.Spec.Ports) == 0 {
@@ -339,8 +374,8 @@ func (k *Kubelet) serviceEnv(p *pod) map[string]string {
 			out[pre], out[pre+"_PROTO"], out[pre+"_PORT"], out[pre+"_ADDR"] = url, proto, fmt.Sprint(sp.Port), ip
 		}
 	}
-	if p.obj.Spec.EnableServiceLinks == nil || *p.obj.Spec.EnableServiceLinks {
-		k.services.Scan(p.obj.Namespace, func(s *corev1.Service) bool { add(s); return true })
+	if namespace != "" {
+		k.services.Scan(namespace, func(s *corev1.Service) bool { add(s); return true })
 	}
 	if s, ok := k.services.Get("default", "kubernetes"); ok {
 		add(s)
@@ -370,7 +405,7 @@ type file struct {
 func (k *Kubelet) mountVolumes(p *pod) bool {
 	for i := range p.obj.Spec.Volumes {
 		spec := &p.obj.Spec.Volumes[i]
-		if p.vols[spec.Name] != nil {
+		if p.volume(spec.Name) != nil {
 			continue
 		}
 		v := &volume{spec: spec}
@@ -380,7 +415,7 @@ func (k *Kubelet) mountVolumes(p *pod) bool {
 			p.wake(min(500*time.Millisecond<<min(p.mountTries-1, 10), 122*time.Second))
 			return false
 		}
-		p.vols[spec.Name] = v
+		p.vols = append(p.vols, v)
 	}
 	p.mounted = true
 	return true
@@ -640,8 +675,8 @@ func (k *Kubelet) sourceChanged(kind, namespace, name string) {
 		if p.obj.Namespace != namespace || p.finished || len(p.vols) == 0 {
 			continue
 		}
-		for _, vn := range slices.Sorted(maps.Keys(p.vols)) {
-			v := p.vols[vn]
+		byName := func(a, b *volume) int { return strings.Compare(a.spec.Name, b.spec.Name) }
+		for _, v := range slices.SortedFunc(slices.Values(p.vols), byName) {
 			if v.fs == nil || v.stale || !refersTo(p, v.spec, kind, name) {
 				continue
 			}

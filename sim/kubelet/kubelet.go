@@ -83,22 +83,27 @@ type Options struct {
 // Kubelet is the kubelets of all nodes.
 type Kubelet struct {
 	Options
-	pods     *client.Informer[*corev1.Pod]
-	nodesInf *client.Informer[*corev1.Node]
-	configs  *client.Informer[*corev1.ConfigMap]
-	secrets  *client.Informer[*corev1.Secret]
-	services *client.Informer[*corev1.Service]
-	claims   *client.Informer[*corev1.PersistentVolumeClaim]
-	rand     *seed.Stream
-	nodes    map[string]*node
-	order    []string
-	byUID    map[metav1.UID]*pod
-	byKey    map[string]*pod
-	volumes  map[string]*vfs.FS // persistent volumes by name
-	dirty    map[string]bool
-	onNode   []func(name string, stopped bool)
-	restored map[string]*savedPod
-	savedGen map[string]uint64 // of persistent volumes, when last kept
+	pods           *client.Informer[*corev1.Pod]
+	nodesInf       *client.Informer[*corev1.Node]
+	configs        *client.Informer[*corev1.ConfigMap]
+	secrets        *client.Informer[*corev1.Secret]
+	services       *client.Informer[*corev1.Service]
+	claims         *client.Informer[*corev1.PersistentVolumeClaim]
+	rand           *seed.Stream
+	nodes          map[string]*node
+	order          []string
+	byUID          map[metav1.UID]*pod
+	byKey          map[string]*pod
+	volumes        map[string]*vfs.FS // persistent volumes by name
+	dirty          map[string]bool
+	dns            map[string]network.DNSConfig // of ordinary pods, by namespace
+	serviceVars    map[string][]string          // by namespace, as of serviceVersion
+	serviceVersion uint64
+	users          map[[2]int]*corev1.ContainerUser
+	conditions     map[conditionsKey][]corev1.PodCondition
+	onNode         []func(name string, stopped bool)
+	restored       map[string]*savedPod
+	savedGen       map[string]uint64 // of persistent volumes, when last kept
 }
 
 // node is what one kubelet knows.
@@ -106,6 +111,7 @@ type node struct {
 	NodeConfig
 	index   int
 	addr    netip.Addr
+	hostIPs []corev1.HostIP
 	ns      *network.Namespace
 	rec     *client.Recorder
 	phase   time.Duration // of the relist of containers, each second
@@ -133,7 +139,8 @@ func New(o Options) *Kubelet {
 		o.FirstNode = netip.AddrFrom4([4]byte{172, 18, 0, 2})
 	}
 	k := &Kubelet{Options: o, rand: o.Seed.Stream("kubelet"), nodes: map[string]*node{}, byUID: map[metav1.UID]*pod{}, byKey: map[string]*pod{},
-		volumes: map[string]*vfs.FS{}, dirty: map[string]bool{}, restored: map[string]*savedPod{}, savedGen: map[string]uint64{},
+		volumes: map[string]*vfs.FS{}, dirty: map[string]bool{}, dns: map[string]network.DNSConfig{}, users: map[[2]int]*corev1.ContainerUser{}, serviceVars: map[string][]string{},
+		conditions: map[conditionsKey][]corev1.PodCondition{}, restored: map[string]*savedPod{}, savedGen: map[string]uint64{},
 		pods: client.InformerFor[*corev1.Pod](o.Factory), nodesInf: client.InformerFor[*corev1.Node](o.Factory),
 		configs: client.InformerFor[*corev1.ConfigMap](o.Factory), secrets: client.InformerFor[*corev1.Secret](o.Factory),
 		services: client.InformerFor[*corev1.Service](o.Factory), claims: client.InformerFor[*corev1.PersistentVolumeClaim](o.Factory)}
@@ -167,7 +174,7 @@ func (k *Kubelet) AddNode(cfg NodeConfig) error {
 		return fmt.Errorf("node %q exists already", cfg.Name)
 	}
 	i := len(k.order)
-	n := &node{NodeConfig: cfg, index: i, addr: k.nodeAddr(i), images: map[string]*image.Image{}, pulling: map[string]int{}, nextIP: 2,
+	n := &node{NodeConfig: cfg, index: i, addr: k.nodeAddr(i), hostIPs: []corev1.HostIP{{IP: k.nodeAddr(i).String()}}, images: map[string]*image.Image{}, pulling: map[string]int{}, nextIP: 2,
 		rec:   client.NewRecorder(k.Client, k.Clock, "kubelet", cfg.Name),
 		phase: time.Duration(k.rand.IntN(1000)) * time.Millisecond, fs: vfs.New(k.Clock.Now)}
 	k.joinNetwork(n)
@@ -551,7 +558,7 @@ func (k *Kubelet) Container(namespace, name, containerName string) *container.Co
 	if containerName == "" {
 		containerName = p.obj.Spec.Containers[0].Name
 	}
-	if c := p.ctrs[containerName]; c != nil {
+	if c := p.ctr(containerName); c != nil {
 		return c.cur
 	}
 	return nil
@@ -582,7 +589,7 @@ func (k *Kubelet) PodUsage(namespace, name string) ([]ContainerUsage, bool) {
 	var out []ContainerUsage
 	for i := range p.obj.Spec.Containers {
 		n := p.obj.Spec.Containers[i].Name
-		if c := p.ctrs[n]; c != nil && c.cur != nil && c.cur.State == container.Running {
+		if c := p.ctr(n); c != nil && c.cur != nil && c.cur.State == container.Running {
 			cpu, mem := c.cur.Usage()
 			out = append(out, ContainerUsage{n, cpu, mem})
 		}

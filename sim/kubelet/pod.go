@@ -63,8 +63,8 @@ type pod struct {
 	obj     *corev1.Pod
 	sandbox *container.Sandbox
 	ip      netip.Addr
-	ctrs    map[string]*ctr
-	vols    map[string]*volume
+	ctrs    []*ctr // by first appearance in the spec
+	vols    []*volume
 
 	since       time.Time // when the kubelet took it up
 	timer       *clock.Timer
@@ -87,7 +87,6 @@ type pod struct {
 	removed     bool
 	failReason  string
 	failMessage string
-	status      *corev1.PodStatus
 
 	tookCPU, tookMemory int64
 	took                bool
@@ -136,7 +135,7 @@ func (k *Kubelet) podChanged(old, obj *corev1.Pod) {
 		if q := k.byKey[client.Key(obj)]; q != nil {
 			k.gone(q)
 		}
-		p = &pod{k: k, node: n, uid: obj.UID, key: client.Key(obj), obj: obj, ctrs: map[string]*ctr{}, vols: map[string]*volume{}}
+		p = &pod{k: k, node: n, uid: obj.UID, key: client.Key(obj), obj: obj}
 		k.byUID[obj.UID], k.byKey[p.key] = p, p
 		if s := k.restored[string(obj.UID)]; s != nil {
 			delete(k.restored, string(obj.UID))
@@ -145,7 +144,6 @@ func (k *Kubelet) podChanged(old, obj *corev1.Pod) {
 		}
 		if obj.Status.Phase == "Succeeded" || obj.Status.Phase == "Failed" {
 			p.admitted, p.finished = true, true
-			p.status = &obj.Status
 			if obj.DeletionTimestamp == nil {
 				return
 			}
@@ -211,7 +209,10 @@ func (p *pod) wake(d time.Duration) {
 		}
 		p.timer.Stop()
 	}
-	p.timer = p.k.Clock.At(due, "kubelet "+p.key, func() { p.k.sync(p) })
+	p.timer = p.k.Clock.At(due, "kubelet "+p.key, func() {
+		p.timer = nil
+		p.k.sync(p)
+	})
 }
 
 // later continues the sync under way after d.
@@ -239,14 +240,34 @@ func (c *ctr) running() bool { return c.cur != nil && c.cur.State == container.R
 // exited reports whether the kubelet knows of the container's end.
 func (c *ctr) exited() bool { return c.cur != nil && c.cur.State == container.Exited && !c.unseen }
 
+// ctr is the container of that name; nil when there is none.
+func (p *pod) ctr(name string) *ctr {
+	for _, c := range p.ctrs {
+		if c.spec.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// volume is the mounted volume of that name; nil when there is none.
+func (p *pod) volume(name string) *volume {
+	for _, v := range p.vols {
+		if v.spec.Name == name {
+			return v
+		}
+	}
+	return nil
+}
+
 // all lists the pod's containers: init, app, ephemeral.
 func (p *pod) all() []*ctr {
-	var out []*ctr
+	out := make([]*ctr, 0, max(1, len(p.ctrs)))
 	get := func(i int, spec *corev1.Container, kind ctrKind) {
-		c := p.ctrs[spec.Name]
+		c := p.ctr(spec.Name)
 		if c == nil {
 			c = &ctr{}
-			p.ctrs[spec.Name] = c
+			p.ctrs = append(p.ctrs, c)
 		}
 		c.spec, c.kind, c.index = spec, kind, i
 		out = append(out, c)
@@ -448,14 +469,12 @@ func (k *Kubelet) sandboxConfig(p *pod, ip netip.Addr) container.SandboxConfig {
 	for _, h := range o.Spec.HostAliases {
 		cfg.Hosts = append(cfg.Hosts, container.HostAlias{IP: h.IP, Names: h.Hostnames})
 	}
-	cluster := network.DNSConfig{Nameservers: []string{k.DNS}, Options: []string{"ndots:5"},
-		Search: []string{o.Namespace + ".svc." + k.Domain, "svc." + k.Domain, k.Domain}}
 	switch {
 	case o.Spec.DNSPolicy == "None":
 	case o.Spec.DNSPolicy == "Default", o.Spec.DNSPolicy == "ClusterFirst" && o.Spec.HostNetwork:
 		cfg.DNS = p.node.ns.DNS
 	default:
-		cfg.DNS = cluster
+		cfg.DNS = k.podDNS(o.Namespace)
 	}
 	if d := o.Spec.DNSConfig; d != nil {
 		cfg.DNS.Nameservers = append(slices.Clone(cfg.DNS.Nameservers), d.Nameservers...)
@@ -481,6 +500,17 @@ func (k *Kubelet) sandboxConfig(p *pod, ip netip.Addr) container.SandboxConfig {
 	return cfg
 }
 
+// podDNS is how ordinary pods of the namespace resolve names.
+func (k *Kubelet) podDNS(namespace string) network.DNSConfig {
+	d, ok := k.dns[namespace]
+	if !ok {
+		d = network.DNSConfig{Nameservers: []string{k.DNS}, Options: []string{"ndots:5"},
+			Search: []string{namespace + ".svc." + k.Domain, "svc." + k.Domain, k.Domain}}
+		k.dns[namespace] = d
+	}
+	return d
+}
+
 func (k *Kubelet) sandboxAt(p *pod, ip netip.Addr) {
 	cfg := k.sandboxConfig(p, ip)
 	p.sandbox, p.ip = k.Runtime.NewSandbox(cfg), cfg.Addr
@@ -491,7 +521,7 @@ func (k *Kubelet) sandboxAt(p *pod, ip netip.Addr) {
 // lostSandbox is after a node came back: everything that ran is gone.
 func (p *pod) lostSandbox() {
 	p.sandbox, p.busy, p.again, p.initDone, p.showIP = nil, false, false, false, false
-	p.vols, p.mounted = map[string]*volume{}, false
+	p.vols, p.mounted = nil, false
 	for _, c := range p.all() {
 		c.ready, c.started, c.hook, c.stopping, c.restart, c.unseen = false, false, false, false, false, false
 	}

@@ -50,7 +50,7 @@ func (k *Kubelet) at(o *corev1.Pod, name string) (*pod, *ctr, error) {
 	if p.node.stopped {
 		return nil, nil, k.unreachable(p.node.Name)
 	}
-	c := p.ctrs[name]
+	c := p.ctr(name)
 	if c == nil {
 		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("container %s is not valid for pod %s", name, o.Name))
 	}

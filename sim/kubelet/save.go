@@ -127,7 +127,7 @@ func (k *Kubelet) savePod(p *pod) []byte {
 	if p.sandbox != nil {
 		s.Sandbox, s.IP = p.sandbox.ID, p.ip.String()
 	}
-	for name, c := range p.ctrs {
+	for _, c := range p.ctrs {
 		x := savedCtr{Last: c.prev, Reason: c.reason, Message: c.message, Ready: c.ready, Started: c.started,
 			BackOff: c.backOff, BackOffAt: c.backOffAt, PullOff: c.pullOff, PullOffAt: c.pullOffAt}
 		if c.cur != nil {
@@ -139,12 +139,12 @@ func (k *Kubelet) savePod(p *pod) []byte {
 			v.FS = nil
 			x.Old = &v
 		}
-		s.Containers[name] = x
+		s.Containers[c.spec.Name] = x
 	}
-	for name, v := range p.vols {
+	for _, v := range p.vols {
 		if v.fs != nil && v.spec.EmptyDir != nil {
 			if b, err := json.Marshal(v.fs); err == nil {
-				s.Volumes[name] = b
+				s.Volumes[v.spec.Name] = b
 			}
 		}
 	}
@@ -206,7 +206,6 @@ func (k *Kubelet) Load(records []store.Record) error {
 func (k *Kubelet) restore(p *pod, s *savedPod) {
 	p.admitted, p.initDone = true, s.InitDone
 	p.failReason, p.failMessage = s.FailReason, s.FailText
-	p.status = &p.obj.Status
 	all := p.all()
 	if s.Finished {
 		p.finished = true
@@ -216,7 +215,7 @@ func (k *Kubelet) restore(p *pod, s *savedPod) {
 	}
 	k.mountVolumes(p)
 	for name, b := range s.Volumes {
-		if v := p.vols[name]; v != nil && v.spec.EmptyDir != nil {
+		if v := p.volume(name); v != nil && v.spec.EmptyDir != nil {
 			f := vfs.New(k.Clock.Now)
 			if json.Unmarshal(b, f) == nil {
 				v.fs = f

@@ -3,6 +3,7 @@
 package kubelet
 
 import (
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,7 +21,6 @@ func (k *Kubelet) writeStatus(p *pod) {
 	}
 	p.obj = obj
 	st := k.computeStatus(p)
-	p.status = st
 	k.dirty[string(p.uid)] = true
 	if reflect.DeepEqual(*st, obj.Status) {
 		return
@@ -35,21 +35,42 @@ func (k *Kubelet) writeStatus(p *pod) {
 
 func terminated(c *container.Container) *corev1.ContainerStateTerminated {
 	return &corev1.ContainerStateTerminated{ExitCode: int32(c.ExitCode), Reason: c.Reason, Message: c.Message,
-		StartedAt: metav1.NewTime(c.Started), FinishedAt: metav1.NewTime(c.Finished), ContainerID: "containerd://" + c.ID}
+		StartedAt: metav1.NewTime(c.Started), FinishedAt: metav1.NewTime(c.Finished), ContainerID: c.URI()}
 }
 
 func ptr[T any](v T) *T { return &v }
 
+// What many statuses point to; nobody changes it.
+var (
+	isTrue, isFalse = ptr(true), ptr(false)
+	notRecursive    = ptr(corev1.RecursiveReadOnlyMode("Disabled"))
+	noResources     = &corev1.ResourceRequirements{}
+)
+
+func shared(v bool) *bool {
+	if v {
+		return isTrue
+	}
+	return isFalse
+}
+
 // ctrStatus is the status of one container.
 func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
-	s := corev1.ContainerStatus{Name: c.spec.Name, Image: c.spec.Image, Started: ptr(false)}
+	s := corev1.ContainerStatus{Name: c.spec.Name, Image: c.spec.Image, Started: isFalse}
+	old := p.oldStatus(c)
+	if n := len(c.spec.VolumeMounts); n > 0 {
+		s.VolumeMounts = make([]corev1.VolumeMountStatus, 0, n)
+	}
 	for i := range c.spec.VolumeMounts {
 		m := &c.spec.VolumeMounts[i]
 		v := corev1.VolumeMountStatus{Name: m.Name, MountPath: m.MountPath, ReadOnly: m.ReadOnly}
 		if m.ReadOnly {
-			v.RecursiveReadOnly = ptr(corev1.RecursiveReadOnlyMode("Disabled"))
+			v.RecursiveReadOnly = notRecursive
 		}
 		s.VolumeMounts = append(s.VolumeMounts, v)
+	}
+	if old != nil && slices.Equal(old.VolumeMounts, s.VolumeMounts) {
+		s.VolumeMounts = old.VolumeMounts
 	}
 	cur := c.cur
 	if cur == nil {
@@ -70,26 +91,14 @@ func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
 		}
 		return s
 	}
-	s.Image, s.ImageID, s.ContainerID = cur.Image.Name, cur.Image.ID(), "containerd://"+cur.ID
+	s.Image, s.ImageID, s.ContainerID = cur.Image.Name, cur.Image.ID(), cur.URI()
 	s.RestartCount = int32(cur.Attempt)
-	s.Resources = &corev1.ResourceRequirements{}
+	s.Resources = noResources
 	if r := c.spec.Resources; len(r.Requests) > 0 || len(r.Limits) > 0 {
 		s.Resources = &corev1.ResourceRequirements{Requests: r.Requests, Limits: r.Limits}
 		s.AllocatedResources = r.Requests
 	}
-	gid := int64(cur.GID)
-	groups := []int64{gid}
-	if sc := p.obj.Spec.SecurityContext; sc != nil {
-		if sc.FSGroup != nil && !slices.Contains(groups, *sc.FSGroup) {
-			groups = append(groups, *sc.FSGroup)
-		}
-		for _, g := range sc.SupplementalGroups {
-			if !slices.Contains(groups, g) {
-				groups = append(groups, g)
-			}
-		}
-	}
-	s.User = &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: int64(cur.UID), GID: gid, SupplementalGroups: groups}}
+	s.User = k.user(p, cur)
 	if c.prev != nil {
 		s.LastTerminationState.Terminated = c.prev
 	}
@@ -105,7 +114,10 @@ func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
 		}
 	case container.Running:
 		s.State.Running = &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(cur.Started)}
-		s.Ready, s.Started = c.ready, ptr(c.started)
+		if old != nil && old.State.Running != nil && *old.State.Running == *s.State.Running {
+			s.State.Running = old.State.Running
+		}
+		s.Ready, s.Started = c.ready, shared(c.started)
 	case container.Exited:
 		s.State.Terminated = terminated(cur)
 		if c.reason != "" && !p.terminating && !p.finished && !p.ending {
@@ -119,13 +131,60 @@ func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
 	return s
 }
 
+// oldStatus is the container's status as it is stored; nil when there is none.
+func (p *pod) oldStatus(c *ctr) *corev1.ContainerStatus {
+	st := &p.obj.Status
+	switch c.kind {
+	case initCtr, sidecarCtr:
+		return statusOf(st.InitContainerStatuses, c.spec.Name)
+	case ephemeralCtr:
+		return statusOf(st.EphemeralContainerStatuses, c.spec.Name)
+	}
+	return statusOf(st.ContainerStatuses, c.spec.Name)
+}
+
+// user is who the container runs as; most run as the same.
+func (k *Kubelet) user(p *pod, cur *container.Container) *corev1.ContainerUser {
+	key := [2]int{cur.UID, cur.GID}
+	groups := []int64{int64(cur.GID)}
+	if sc := p.obj.Spec.SecurityContext; sc != nil {
+		if sc.FSGroup != nil && !slices.Contains(groups, *sc.FSGroup) {
+			groups = append(groups, *sc.FSGroup)
+		}
+		for _, g := range sc.SupplementalGroups {
+			if !slices.Contains(groups, g) {
+				groups = append(groups, g)
+			}
+		}
+	}
+	if u := k.users[key]; u != nil && len(groups) == 1 {
+		return u
+	}
+	u := &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: int64(cur.UID), GID: int64(cur.GID), SupplementalGroups: groups}}
+	if len(groups) == 1 {
+		k.users[key] = u
+	}
+	return u
+}
+
+// podIPs are the addresses in both of their forms, those of old if they are the same.
+func podIPs(a netip.Addr, old *corev1.PodStatus) (string, []corev1.PodIP) {
+	if len(old.PodIPs) == 1 && old.PodIPs[0].IP == old.PodIP {
+		if b, err := netip.ParseAddr(old.PodIP); err == nil && a == b {
+			return old.PodIP, old.PodIPs
+		}
+	}
+	ip := a.String()
+	return ip, []corev1.PodIP{{IP: ip}}
+}
+
 // computeStatus is the pod's status now.
 func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 	o, old := p.obj, &p.obj.Status
 	now := metav1.NewTime(k.Clock.Now())
 	st := &corev1.PodStatus{ObservedGeneration: o.Generation, QOSClass: old.QOSClass, NominatedNodeName: old.NominatedNodeName,
 		ResourceClaimStatuses: old.ResourceClaimStatuses, ExtendedResourceClaimStatus: old.ExtendedResourceClaimStatus,
-		HostIP: p.node.addr.String(), HostIPs: []corev1.HostIP{{IP: p.node.addr.String()}}, StartTime: old.StartTime,
+		HostIP: p.node.hostIPs[0].IP, HostIPs: p.node.hostIPs, StartTime: old.StartTime,
 		Reason: p.failReason, Message: p.failMessage}
 	if st.StartTime == nil {
 		st.StartTime = &now
@@ -135,11 +194,11 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 		st.Conditions = old.Conditions
 		return st
 	}
-	st.Resources = &corev1.ResourceRequirements{}
+	st.Resources = noResources
 	if p.showIP && p.ip.IsValid() {
-		st.PodIP = p.ip.String()
-		st.PodIPs = []corev1.PodIP{{IP: st.PodIP}}
+		st.PodIP, st.PodIPs = podIPs(p.ip, old)
 	}
+	st.ContainerStatuses = make([]corev1.ContainerStatus, 0, len(o.Spec.Containers))
 	for _, c := range p.all() {
 		s := k.ctrStatus(p, c)
 		switch c.kind {
@@ -161,7 +220,7 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 	if p.terminating && p.noneStarted() && p.failReason == "" {
 		shown = "Pending" // what the last real look at it found
 	}
-	st.Conditions = Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now)
+	st.Conditions = k.sharedConditions(Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now))
 	// The phase does not become final before everything has ended for sure.
 	if (phase == "Succeeded" || phase == "Failed") && !p.finished {
 		phase = old.Phase
@@ -177,6 +236,43 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 		st.Reason, st.Message = "", ""
 	}
 	return st
+}
+
+// conditionsKey tells lists of conditions apart.
+type conditionsKey [5]struct {
+	kind         corev1.PodConditionType
+	status       corev1.ConditionStatus
+	reason, text string
+	changed      int64 // seconds
+	generation   int64
+}
+
+// maxConditions bounds the lists that are remembered to be shared.
+const maxConditions = 1024
+
+// sharedConditions is an equal list that other pods have, if there is one: pods
+// that start together become ready together.
+func (k *Kubelet) sharedConditions(list []corev1.PodCondition) []corev1.PodCondition {
+	var key conditionsKey
+	if len(list) != len(key) {
+		return list
+	}
+	for i := range list {
+		c := &list[i]
+		if !c.LastProbeTime.IsZero() {
+			return list
+		}
+		key[i].kind, key[i].status, key[i].reason, key[i].text = c.Type, c.Status, c.Reason, c.Message
+		key[i].changed, key[i].generation = c.LastTransitionTime.Unix(), c.ObservedGeneration
+	}
+	if have, ok := k.conditions[key]; ok {
+		return have
+	}
+	if len(k.conditions) >= maxConditions {
+		clear(k.conditions)
+	}
+	k.conditions[key] = list
+	return list
 }
 
 func anyStarted(st *corev1.PodStatus) bool {

@@ -9,6 +9,7 @@ package network
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -265,12 +266,13 @@ type Namespace struct {
 	Name      string
 	Pod       string // "namespace/name" of the pod that it is of, "" when of none
 	Addrs     []netip.Addr
-	Hosts     map[string]netip.Addr // /etc/hosts
+	Hosts     map[string]netip.Addr // further names of /etc/hosts, nil when there are none
+	Hostname  string                // its own name, of its first address
 	DNS       DNSConfig             // /etc/resolv.conf
 	NodePorts bool                  // NodePorts of the cluster answer on this namespace's localhost
 	Gateway   bool                  // its localhost, too, leads on through the network's gateway
 	net       *Network
-	listeners map[int]*Listener
+	listeners []*Listener
 	closed    bool
 	nextPort  int
 }
@@ -285,7 +287,7 @@ type Listener struct {
 
 // NewNamespace makes a namespace that owns the addresses.
 func (n *Network) NewNamespace(name string, addrs ...netip.Addr) *Namespace {
-	ns := &Namespace{Name: name, net: n, listeners: map[int]*Listener{}, Hosts: map[string]netip.Addr{}, nextPort: 40000}
+	ns := &Namespace{Name: name, net: n, nextPort: 40000}
 	for _, a := range addrs {
 		ns.AddAddr(a)
 	}
@@ -298,6 +300,23 @@ func (ns *Namespace) AddAddr(a netip.Addr) {
 	ns.net.owners[a] = ns
 }
 
+// Host is the address that /etc/hosts has for a name.
+func (ns *Namespace) Host(name string) (netip.Addr, bool) {
+	if name == ns.Hostname && name != "" {
+		return ns.Addr(), true
+	}
+	a, ok := ns.Hosts[name]
+	return a, ok
+}
+
+// AddHost adds a name to /etc/hosts.
+func (ns *Namespace) AddHost(name string, a netip.Addr) {
+	if ns.Hosts == nil {
+		ns.Hosts = map[string]netip.Addr{}
+	}
+	ns.Hosts[name] = a
+}
+
 // Close takes the namespace off the network; its listeners are gone.
 func (ns *Namespace) Close() {
 	ns.closed = true
@@ -306,7 +325,7 @@ func (ns *Namespace) Close() {
 			delete(ns.net.owners, a)
 		}
 	}
-	ns.listeners = map[int]*Listener{}
+	ns.listeners = nil
 }
 
 // Addr is the namespace's first address; the zero Addr when it has none.
@@ -321,26 +340,35 @@ func (ns *Namespace) Addr() netip.Addr {
 // error's text is that of bind(2).
 func (ns *Namespace) Listen(port int, local bool, h Handler) (*Listener, error) {
 	if port == 0 {
-		for port = 32768; ns.listeners[port] != nil; port++ {
+		for port = 32768; ns.Listening(port); port++ {
 		}
 	}
-	if ns.listeners[port] != nil {
+	if ns.Listening(port) {
 		return nil, fmt.Errorf("bind: address already in use")
 	}
 	l := &Listener{Port: port, Local: local, Handler: h, ns: ns}
-	ns.listeners[port] = l
+	ns.listeners = append(ns.listeners, l)
 	return l, nil
 }
 
 // Close frees the port. Closing twice is allowed.
 func (l *Listener) Close() {
-	if l.ns.listeners[l.Port] == l {
-		delete(l.ns.listeners, l.Port)
+	if i := slices.Index(l.ns.listeners, l); i >= 0 {
+		l.ns.listeners = slices.Delete(l.ns.listeners, i, i+1)
 	}
 }
 
 // Listening reports whether something is bound to the port.
-func (ns *Namespace) Listening(port int) bool { return ns.listeners[port] != nil }
+func (ns *Namespace) Listening(port int) bool { return ns.listener(port) != nil }
+
+func (ns *Namespace) listener(port int) *Listener {
+	for _, l := range ns.listeners {
+		if l.Port == port {
+			return l
+		}
+	}
+	return nil
+}
 
 // Lookup resolves a host name or address as seen from this namespace: literal
 // addresses, localhost, /etc/hosts, then the cluster's DNS.
@@ -351,7 +379,7 @@ func (ns *Namespace) Lookup(host string) ([]netip.Addr, error) {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
 	}
-	if a, ok := ns.Hosts[host]; ok {
+	if a, ok := ns.Host(host); ok {
 		return []netip.Addr{a}, nil
 	}
 	for _, name := range ns.DNS.Candidates(host) {
@@ -388,7 +416,7 @@ func (ns *Namespace) Find(to netip.AddrPort) (*Listener, Path, error) {
 		return nil, path, &Error{Kind: k, Host: to.Addr().String(), Port: int(to.Port())}
 	}
 	if to.Addr().IsLoopback() || to.Addr().IsUnspecified() {
-		if l := ns.listeners[int(to.Port())]; l != nil {
+		if l := ns.listener(int(to.Port())); l != nil {
 			return l, path, nil
 		}
 		if !ns.NodePorts {
@@ -428,7 +456,7 @@ func (n *Network) listener(from *Namespace, at netip.AddrPort) (*Listener, Kind)
 		}
 		return nil, Unreachable
 	}
-	l := owner.listeners[int(at.Port())]
+	l := owner.listener(int(at.Port()))
 	if l == nil || l.Local && owner != from {
 		return nil, Refused
 	}

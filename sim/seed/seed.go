@@ -113,13 +113,28 @@ func (s *Stream) Suffix(n int) string {
 
 // UID is a random UUID (version 4) in its usual form.
 func (s *Stream) UID() string {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], s.rnd.Uint64())
-	binary.BigEndian.PutUint64(b[8:], s.rnd.Uint64())
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	u := [2]uint64{s.rnd.Uint64(), s.rnd.Uint64()}
+	u[0] = u[0]&^0xf000 | 0x4000
+	u[1] = u[1]&^(3<<62) | 2<<62
+	return UID(u)
+}
+
+// UID writes the 128 bits of a uid.
+func UID(u [2]uint64) string {
+	const digits = "0123456789abcdef"
+	var b [36]byte
+	at := 0
+	for _, n := range u {
+		for shift := 60; shift >= 0; shift -= 4 {
+			if at == 8 || at == 13 || at == 18 || at == 23 {
+				b[at] = '-'
+				at++
+			}
+			b[at] = digits[n>>shift&15]
+			at++
+		}
+	}
+	return string(b[:])
 }
 
 // Hex is n random bytes as 2n hexadecimal digits (container ids, digests).

@@ -19,8 +19,8 @@ func webMachine(m *machine) (*network.Namespace, *network.Network) {
 	n := network.New()
 	home := n.NewNamespace("home", netip.MustParseAddr("10.0.0.1"))
 	web := n.NewNamespace("web", netip.MustParseAddr("10.0.0.2"))
-	home.Hosts["web"] = netip.MustParseAddr("10.0.0.2")
-	home.Hosts["lost"] = netip.MustParseAddr("10.9.9.9")
+	home.AddHost("web", netip.MustParseAddr("10.0.0.2"))
+	home.AddHost("lost", netip.MustParseAddr("10.9.9.9"))
 	_, _ = web.Listen(80, false, func(p *kernel.Proc, r *network.Request) *network.Response {
 		switch r.Path {
 		case "/missing":

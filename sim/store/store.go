@@ -46,6 +46,13 @@ type Change struct {
 	Last         metav1.Object
 }
 
+// Packed is an object in a smaller form, for resources that have very many.
+type Packed interface {
+	metav1.Object
+	// Unpack returns an equal of the object that was packed, the caller's own.
+	Unpack() metav1.Object
+}
+
 // DefaultWindow is how many changes of a resource a watch can look back on.
 const DefaultWindow = 512
 
@@ -69,6 +76,7 @@ type resource struct {
 	base     uint64   // sequence number of log[0]
 	dropped  uint64   // revision of the newest change no longer in log
 	watchers []*Watcher
+	pack     func(metav1.Object) Packed // nil for most
 }
 
 // New returns an empty store at revision 1, as etcd begins.
@@ -96,6 +104,45 @@ func (s *Store) Close() {
 // SetWindow sets how many changes of each resource stay readable by watches.
 func (s *Store) SetWindow(n int) { s.window = n }
 
+// SetPacking makes the store keep the objects of a resource, those that are
+// there included, as pack makes them smaller; pack returns nil for an object
+// that is to stay as it is. Every read unpacks.
+func (s *Store) SetPacking(resource string, pack func(metav1.Object) Packed) {
+	r := s.resource(resource)
+	r.pack = pack
+	old := r.objects.Copy()
+	old.Scan(func(path string, o metav1.Object) bool {
+		r.put(path, o)
+		return true
+	})
+}
+
+// put keeps an object that has its revision.
+func (r *resource) put(path string, obj metav1.Object) {
+	if r.pack != nil {
+		if p := r.pack(obj); p != nil {
+			obj = p
+		}
+	}
+	r.objects.Set(path, obj)
+}
+
+// unpacked is a kept object as readers see it.
+func unpacked(o metav1.Object) metav1.Object {
+	if p, ok := o.(Packed); ok {
+		return p.Unpack()
+	}
+	return o
+}
+
+// same reports whether a kept object is the one that a reader got.
+func (r *resource) same(kept, got metav1.Object) bool {
+	if kept == got || r.pack == nil || got == nil {
+		return kept == got
+	}
+	return RevisionOf(unpacked(kept)) == RevisionOf(got)
+}
+
 // Revision is the revision of the latest write.
 func (s *Store) Revision() uint64 { return s.rev }
 
@@ -116,6 +163,9 @@ func (s *Store) resource(name string) *resource {
 func (s *Store) Get(key Key) (metav1.Object, error) {
 	if r := s.resources[key.Resource]; r != nil {
 		if o, ok := r.objects.Get(key.path()); ok {
+			if r.pack != nil {
+				o = unpacked(o)
+			}
 			return o, nil
 		}
 	}
@@ -124,12 +174,13 @@ func (s *Store) Get(key Key) (metav1.Object, error) {
 
 // Create adds the object and sets its resourceVersion; ErrExists if the key is taken.
 func (s *Store) Create(key Key, obj metav1.Object) error {
-	r := s.resource(key.Resource)
-	if _, ok := r.objects.Get(key.path()); ok {
+	r, path := s.resource(key.Resource), key.path()
+	if _, ok := r.objects.Get(path); ok {
 		return ErrExists
 	}
+	key.Name = path[len(path)-len(key.Name):] // what is kept of the key shares the path's memory
 	s.stamp(obj)
-	r.objects.Set(key.path(), obj)
+	r.put(path, obj)
 	s.commit(r, Change{Revision: s.rev, Key: key, Object: obj})
 	return nil
 }
@@ -138,34 +189,34 @@ func (s *Store) Create(key Key, obj metav1.Object) error {
 // pointer that Get returned), and sets its resourceVersion. ErrNotFound,
 // ErrConflict.
 func (s *Store) Update(key Key, prev, obj metav1.Object) error {
-	r := s.resource(key.Resource)
-	cur, ok := r.objects.Get(key.path())
+	r, path := s.resource(key.Resource), key.path()
+	cur, ok := r.objects.Get(path)
 	if !ok {
 		return ErrNotFound
 	}
-	if cur != prev {
+	if !r.same(cur, prev) {
 		return ErrConflict
 	}
 	s.stamp(obj)
-	r.objects.Set(key.path(), obj)
-	s.commit(r, Change{Revision: s.rev, Key: key, Prev: cur, Object: obj})
+	r.put(path, obj)
+	s.commit(r, Change{Revision: s.rev, Key: key, Prev: prev, Object: obj})
 	return nil
 }
 
 // Delete removes the object, which must still be prev. last is its final state
 // as watchers see it (a copy of its own, whose resourceVersion is set here).
 func (s *Store) Delete(key Key, prev, last metav1.Object) error {
-	r := s.resource(key.Resource)
-	cur, ok := r.objects.Get(key.path())
+	r, path := s.resource(key.Resource), key.path()
+	cur, ok := r.objects.Get(path)
 	if !ok {
 		return ErrNotFound
 	}
-	if cur != prev {
+	if !r.same(cur, prev) {
 		return ErrConflict
 	}
 	s.stamp(last)
-	r.objects.Delete(key.path())
-	s.commit(r, Change{Revision: s.rev, Key: key, Prev: cur, Last: last})
+	r.objects.Delete(path)
+	s.commit(r, Change{Revision: s.rev, Key: key, Prev: prev, Last: last})
 	return nil
 }
 
@@ -211,12 +262,14 @@ type Snapshot struct {
 	Resource string
 	Revision uint64
 	objects  *btree.Map[string, metav1.Object]
+	packed   bool
 }
 
 // Snapshot returns the resource as it is now, at the store's revision. It costs
 // nothing until the store is written to.
 func (s *Store) Snapshot(resource string) *Snapshot {
-	return &Snapshot{Resource: resource, Revision: s.rev, objects: s.resource(resource).objects.Copy()}
+	r := s.resource(resource)
+	return &Snapshot{Resource: resource, Revision: s.rev, objects: r.objects.Copy(), packed: r.pack != nil}
 }
 
 // Keep remembers the snapshot for the next pages of a list; the oldest ones
@@ -262,6 +315,9 @@ func (s *Snapshot) Ascend(namespace, after string, fn func(key string, obj metav
 		if after != "" && k <= after {
 			return true
 		}
+		if s.packed {
+			o = unpacked(o)
+		}
 		return fn(k, o)
 	})
 }
@@ -289,7 +345,13 @@ func (s *Store) Scan(resource, namespace string, fn func(obj metav1.Object) bool
 		prefix = namespace + "/"
 	}
 	r.objects.Ascend(prefix, func(k string, o metav1.Object) bool {
-		return strings.HasPrefix(k, prefix) && fn(o)
+		if !strings.HasPrefix(k, prefix) {
+			return false
+		}
+		if r.pack != nil {
+			o = unpacked(o)
+		}
+		return fn(o)
 	})
 }
 

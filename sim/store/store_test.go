@@ -119,6 +119,70 @@ func TestWatchWindow(t *testing.T) {
 	}
 }
 
+// packedPod keeps no more than a label of a pod.
+type packedPod struct{ ns, name, label, rv string }
+
+func (p *packedPod) Unpack() metav1.Object {
+	o := pod(p.ns, p.name, p.label)
+	o.ResourceVersion = p.rv
+	return o
+}
+func (p *packedPod) GetObjectMeta() *metav1.ObjectMeta { return p.Unpack().GetObjectMeta() }
+func (p *packedPod) GetTypeMeta() *metav1.TypeMeta     { return p.Unpack().GetTypeMeta() }
+
+func TestPacking(t *testing.T) {
+	s := New()
+	mustCreate(t, s, "default", "early")
+	s.SetPacking("pods", func(o metav1.Object) Packed {
+		p := o.(*corev1.Pod)
+		if p.Name == "large" {
+			return nil
+		}
+		return &packedPod{p.Namespace, p.Name, p.Labels["l"], p.ResourceVersion}
+	})
+	mustCreate(t, s, "default", "large")
+	w, _ := s.Watch("pods", WatchOptions{From: s.Revision()})
+	for _, name := range []string{"early", "large"} {
+		k := key("default", name)
+		first, err := s.Get(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Update(k, first, pod("default", name, "new")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Update(k, first, pod("default", name, "newer")); !errors.Is(err, ErrConflict) {
+			t.Errorf("%s: update of a stale object: %v", name, err)
+		}
+		if c, ok, _ := w.Next(); !ok || c.Prev != metav1.Object(first) || c.Object.(*corev1.Pod).Labels["l"] != "new" {
+			t.Errorf("%s: the watch shows %+v", name, c)
+		}
+	}
+	snap := s.Snapshot("pods")
+	read := map[string]func(func(metav1.Object)){
+		"scan": func(fn func(metav1.Object)) { s.Scan("pods", "", func(o metav1.Object) bool { fn(o); return true }) },
+		"snapshot": func(fn func(metav1.Object)) {
+			snap.Ascend("", "", func(_ string, o metav1.Object) bool { fn(o); return true })
+		},
+	}
+	for name, all := range read {
+		n := 0
+		all(func(o metav1.Object) {
+			n++
+			if p, ok := o.(*corev1.Pod); !ok || p.Labels["l"] != "new" {
+				t.Errorf("%s shows %T %+v", name, o, o)
+			}
+		})
+		if n != 2 {
+			t.Errorf("%s shows %d objects", name, n)
+		}
+	}
+	cur, _ := s.Get(key("default", "early"))
+	if err := s.Delete(key("default", "early"), cur, pod("default", "early", "")); err != nil || s.Count("pods") != 1 {
+		t.Errorf("delete: %v, %d are left", err, s.Count("pods"))
+	}
+}
+
 func TestNotifyOncePerBatch(t *testing.T) {
 	s := New()
 	w, _ := s.Watch("pods", WatchOptions{Namespace: "a", From: s.Revision()})

@@ -119,7 +119,7 @@ func main() {
 
 // collect lets the garbage be collected from now on.
 var collect = sync.OnceFunc(func() {
-	debug.SetGCPercent(150) // fewer collections, and 1,000 pods still within 100 MB: scripts/bench/run
+	debug.SetGCPercent(250) // fewer collections, and 1,000 pods still within 100 MB: scripts/bench/run
 })
 
 // cycle is one slice of work; a bug in an actor must not take the reader's page

@@ -78,7 +78,7 @@ func makeReady(c *sim.Machine, replicas int) {
 func run(c *sim.Machine, line string) string {
 	var out strings.Builder
 	r := c.Terminal("1").Start(line, sim.RunOptions{OnOutput: func(_ int, p []byte) { out.Write(p) }})
-	c.Jump(c.Now().Add(time.Minute), func() bool { _, done := r.Done(); return done })
+	c.Jump(c.Now().Add(time.Hour), func() bool { _, done := r.Done(); return done })
 	return out.String()
 }
 
@@ -90,7 +90,7 @@ func boot(nodes int, b store.Backend) *sim.Machine {
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(150) // as wasm/browser
+		debug.SetGCPercent(250) // as wasm/browser
 	}
 	if len(os.Args) > 1 && os.Args[1] == "memory" {
 		c := boot(11, nil)
@@ -118,6 +118,21 @@ func main() {
 		}
 		report(fmt.Sprintf("%d Ready", n), best, "ms")
 	}
+	for _, n := range []int{100, 1000} {
+		c := boot(10, nil)
+		makeReady(c, n)
+		report(fmt.Sprintf("rolling update of %d", n), measured(func() {
+			run(c, "kubectl set image deployment/web web=nginx:1.28; kubectl rollout status deployment/web")
+		}), "ms")
+		c.Close()
+	}
+	c = boot(3, nil)
+	makeReady(c, 3)
+	run(c, "kubectl expose deployment web --type=NodePort --port=80 --overrides='{\"spec\":{\"ports\":[{\"port\":80,\"nodePort\":30080}]}}'")
+	report("10,000 requests through a Service", measured(func() {
+		run(c, "for i in $(seq 10000); do curl -s -o /dev/null localhost:30080; done")
+	}), "ms")
+	c.Close()
 	// As the page's worker does: a busy cluster is kept every 250 ms.
 	c = boot(11, store.NewMemory())
 	must(c.Flush())

@@ -102,24 +102,24 @@ type Repository struct {
 // Settings is what a container of the image gets. In Tags, only what is set
 // there replaces the repository's.
 type Settings struct {
-	Base       string               `json:"base,omitempty"` // debian, alpine, busybox, scratch
-	Entrypoint []string             `json:"entrypoint,omitempty"`
-	Command    []string             `json:"command,omitempty"`
-	Env        map[string]string    `json:"env,omitempty"`
-	Ports      []int                `json:"ports,omitempty"`
-	User       string               `json:"user,omitempty"` // "uid" or "uid:gid"
-	UserName   string               `json:"userName,omitempty"`
-	WorkDir    string               `json:"workDir,omitempty"`
-	Tools      []string             `json:"tools,omitempty"`
-	Programs   map[string]Behaviour `json:"programs,omitempty"`
-	Files      []File               `json:"files,omitempty"`
-	SizeMB     float64              `json:"size_mb,omitempty"`
-	PullMS     int                  `json:"pull_ms,omitempty"` // 0: from the size
-	StartMS    int                  `json:"start_ms,omitempty"`
-	MemoryMB   float64              `json:"memory_mb,omitempty"`
-	CPU        float64              `json:"cpu_milli,omitempty"` // idle use
-	StopSignal string               `json:"stopSignal,omitempty"`
-	Version    string               `json:"version,omitempty"` // ${VERSION}, when it is not the tag
+	Base       string                `json:"base,omitempty"` // debian, alpine, busybox, scratch
+	Entrypoint []string              `json:"entrypoint,omitempty"`
+	Command    []string              `json:"command,omitempty"`
+	Env        map[string]string     `json:"env,omitempty"`
+	Ports      []int                 `json:"ports,omitempty"`
+	User       string                `json:"user,omitempty"` // "uid" or "uid:gid"
+	UserName   string                `json:"userName,omitempty"`
+	WorkDir    string                `json:"workDir,omitempty"`
+	Tools      []string              `json:"tools,omitempty"`
+	Programs   map[string]*Behaviour `json:"programs,omitempty"`
+	Files      []File                `json:"files,omitempty"`
+	SizeMB     float64               `json:"size_mb,omitempty"`
+	PullMS     int                   `json:"pull_ms,omitempty"` // 0: from the size
+	StartMS    int                   `json:"start_ms,omitempty"`
+	MemoryMB   float64               `json:"memory_mb,omitempty"`
+	CPU        float64               `json:"cpu_milli,omitempty"` // idle use
+	StopSignal string                `json:"stopSignal,omitempty"`
+	Version    string                `json:"version,omitempty"` // ${VERSION}, when it is not the tag
 }
 
 // Image is one image: a repository at a tag.
@@ -131,10 +131,18 @@ type Image struct {
 	Variant string // the suffix: "", "alpine"
 	Digest  string // sha256:…
 	Generic bool   // not in the catalogue
+
+	id   string   // see ID
+	argv []string // see Argv
 }
 
 // ID is the image's id as in containerStatuses[].imageID.
-func (i *Image) ID() string { return i.Repo + "@" + i.Digest }
+func (i *Image) ID() string {
+	if i.id == "" {
+		i.id = i.Repo + "@" + i.Digest
+	}
+	return i.id
+}
 
 // Size is the image's size in bytes.
 func (i *Image) Size() int64 {
@@ -163,7 +171,8 @@ func (i *Image) Memory() int64 {
 }
 
 // Argv is the command line of a container: a pod's command replaces the
-// entrypoint and drops the image's arguments; its args replace the latter.
+// entrypoint and drops the image's arguments; its args replace the latter. The
+// answer may be shared and must not be changed.
 func (i *Image) Argv(command, args []string) []string {
 	switch {
 	case len(command) > 0:
@@ -171,7 +180,10 @@ func (i *Image) Argv(command, args []string) []string {
 	case len(args) > 0:
 		return append(slices.Clone(i.Entrypoint), args...)
 	}
-	return append(slices.Clone(i.Entrypoint), i.Command...)
+	if i.argv == nil {
+		i.argv = append(slices.Clip(slices.Clone(i.Entrypoint)), i.Command...)
+	}
+	return slices.Clip(i.argv)
 }
 
 // Catalogue is a set of repositories.
@@ -404,7 +416,7 @@ func (c *Catalogue) resolve(ref Ref) (*Image, error) {
 			return nil, &ErrDenied{ref.String(), ref.Repo}
 		}
 		repo = &Repository{Name: ref.Repo, AnyTag: true, Settings: Settings{
-			Base: "alpine", Command: []string{"/app"}, Programs: map[string]Behaviour{"/app": {Kind: "sleep", Term: new(int)}},
+			Base: "alpine", Command: []string{"/app"}, Programs: map[string]*Behaviour{"/app": {Kind: "sleep", Term: new(int)}},
 		}}
 		img := c.build(repo, ref, ref.Tag, "", "")
 		img.Generic = true

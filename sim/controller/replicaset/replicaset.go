@@ -132,9 +132,17 @@ func (c *Controller[T]) sync(key string) error {
 		return nil
 	}
 	sel := t.sel
-	if t.strays == 0 && t.active == int(sp.replicas) && sp.minReadySeconds == 0 && !c.orphans(meta.Namespace, sel) {
-		// Nothing to claim, to create or to delete: only the numbers may be new.
-		return c.report(set, calculateStatus(c.kind.status(set), meta.Generation, sp, t.totals(), nil, c.clock.Now()))
+	if t.strays == 0 && t.active <= int(sp.replicas) && sp.minReadySeconds == 0 && !c.orphans(meta.Namespace, sel) {
+		// Nothing to claim or to delete: the numbers say enough.
+		totals := t.totals()
+		var manageErr error
+		if missing := int(sp.replicas) - t.active; missing > 0 && meta.DeletionTimestamp == nil {
+			manageErr = c.grow(set, sp, missing)
+		}
+		if err := c.report(set, calculateStatus(c.kind.status(set), meta.Generation, sp, totals, manageErr, c.clock.Now())); err != nil {
+			return err
+		}
+		return manageErr
 	}
 	owned := c.pods.ByIndex(controller.OwnerIndex, string(meta.UID))
 	active := make([]*corev1.Pod, 0, len(owned))
@@ -205,19 +213,7 @@ func (c *Controller[T]) manage(set T, sp spec, active []*corev1.Pod) error {
 	diff := len(active) - int(sp.replicas)
 	switch {
 	case diff < 0:
-		_, err := controller.SlowStart(min(-diff, burstReplicas), func() error {
-			pod, err := client.Create(c.client, controller.PodFromTemplate(sp.template, set, c.kind.gvk))
-			if err != nil {
-				if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-					return nil
-				}
-				c.recorder.Eventf(set, controller.Warning, "FailedCreate", "Error creating: %v", err)
-				return err
-			}
-			c.recorder.Eventf(set, controller.Normal, "SuccessfulCreate", "Created pod: %v", pod.Name)
-			return nil
-		})
-		return err
+		return c.grow(set, sp, -diff)
 	case diff > 0:
 		diff = min(diff, burstReplicas)
 		victims := active
@@ -239,6 +235,25 @@ func (c *Controller[T]) manage(set T, sp spec, active []*corev1.Pod) error {
 		return first
 	}
 	return nil
+}
+
+// grow creates the pods that are missing, as many as one sync may.
+func (c *Controller[T]) grow(set T, sp spec, missing int) error {
+	first := controller.PodFromTemplate(sp.template, set, c.kind.gvk)
+	_, err := controller.SlowStart(min(missing, burstReplicas), func() error {
+		next := *first // they share everything
+		pod, err := client.CreateGiven(c.client, &next)
+		if err != nil {
+			if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+				return nil
+			}
+			c.recorder.Eventf(set, controller.Warning, "FailedCreate", "Error creating: %v", err)
+			return err
+		}
+		c.recorder.Eventf(set, controller.Normal, "SuccessfulCreate", "Created pod: %v", pod.Name)
+		return nil
+	})
+	return err
 }
 
 // related are the pods of all sets that have the same controller as set.

@@ -60,7 +60,7 @@ func (t *tracing) name(host string) []netip.Addr {
 		return addrs
 	}
 	server := t.from.DNS.Server()
-	if err == nil && (addrs[0].IsLoopback() || t.from.Hosts[host] == addrs[0]) {
+	if _, known := t.from.Host(host); err == nil && (addrs[0].IsLoopback() || known) {
 		t.say("name", "%s is %s, by /etc/hosts", host, addrs[0])
 		return addrs[:1]
 	}

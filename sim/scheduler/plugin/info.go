@@ -233,20 +233,28 @@ func podRequests(pod *corev1.Pod) (total, nonZero Resource) {
 }
 
 // NodeInfo is a node with its pods and what they have taken.
+//
+// What most pods are judged by comes first: of a large cluster hundreds of
+// nodes are looked at for each pod, and little of that is in the processor's
+// cache.
 type NodeInfo struct {
-	Node        *corev1.Node
-	Pods        []*PodInfo
-	Allocatable Resource
-	Requested   Resource
-	NonZero     Resource
-	ports       map[Port]int
-	images      map[string]int64
+	Node *corev1.Node
+	// Index is the node's place in arrays that the scheduler keeps per node.
+	Index         int
+	unschedulable bool
+	tainted       bool
+	// the node's commonest topology labels, looked up once
+	hasHostname, hasZone bool
+	Pods                 []*PodInfo
+	Allocatable          Resource
+	Requested            Resource
+	NonZero              Resource
+	hostname, zone       string
+
+	ports  map[Port]int
+	images map[string]int64
 	// AffinityPods and AntiPods are the pods with any terms, and with required anti-affinity.
 	AffinityPods, AntiPods []*PodInfo
-	// the node's commonest topology labels, looked up once; nil when absent
-	hostname, zone *string
-	// Index is the node's place in arrays that the scheduler keeps per node.
-	Index int
 }
 
 // NewNodeInfo returns an empty node.
@@ -270,32 +278,22 @@ func (n *NodeInfo) SetNode(node *corev1.Node) {
 		}
 	}
 	n.Node = node
-	n.hostname, n.zone = nil, nil
-	if v, ok := node.Labels[hostnameLabel]; ok {
-		n.hostname = &v
-	}
-	if v, ok := node.Labels[zoneLabel]; ok {
-		n.zone = &v
-	}
+	n.unschedulable, n.tainted = node.Spec.Unschedulable, len(node.Spec.Taints) > 0
+	n.hostname, n.hasHostname = node.Labels[hostnameLabel]
+	n.zone, n.hasZone = node.Labels[zoneLabel]
 	n.Allocatable = amounts(node.Status.Allocatable)
 }
 
 // label is node.Labels[key].
 func (n *NodeInfo) label(key string) (string, bool) {
-	var v *string
 	switch key {
 	case hostnameLabel:
-		v = n.hostname
+		return n.hostname, n.hasHostname
 	case zoneLabel:
-		v = n.zone
-	default:
-		s, ok := n.Node.Labels[key]
-		return s, ok
+		return n.zone, n.hasZone
 	}
-	if v == nil {
-		return "", false
-	}
-	return *v, true
+	s, ok := n.Node.Labels[key]
+	return s, ok
 }
 
 func sameImages(a, b []corev1.ContainerImage) bool {
@@ -345,7 +343,8 @@ func (n *NodeInfo) account(p *PodInfo, sign int64) {
 
 // Without returns a copy of the node that lacks the pods for which drop is true.
 func (n *NodeInfo) Without(drop func(*PodInfo) bool) *NodeInfo {
-	c := &NodeInfo{Node: n.Node, Allocatable: n.Allocatable, images: n.images, hostname: n.hostname, zone: n.zone, Index: n.Index}
+	c := &NodeInfo{Node: n.Node, Index: n.Index, unschedulable: n.unschedulable, tainted: n.tainted,
+		Allocatable: n.Allocatable, images: n.images, hostname: n.hostname, hasHostname: n.hasHostname, zone: n.zone, hasZone: n.hasZone}
 	for _, p := range n.Pods {
 		if !drop(p) {
 			c.Add(p)

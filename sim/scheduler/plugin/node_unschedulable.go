@@ -10,7 +10,7 @@ var NodeUnschedulable = &Rule{Name: "NodeUnschedulable", Filter: func(c *Cycle) 
 	no := unresolvable("NodeUnschedulable", "node(s) were unschedulable")
 	tolerated := tolerates(c.Pod.Pod.Spec.Tolerations, &unschedulableTaint)
 	return func(n *NodeInfo) *Status {
-		if n.Node.Spec.Unschedulable && !tolerated {
+		if n.unschedulable && !tolerated {
 			return no
 		}
 		return nil

@@ -191,7 +191,7 @@ var PodTopologySpread = &Rule{Name: "PodTopologySpread", Weight: 2, Topology: tr
 			}
 		}
 		score := func(n *NodeInfo) int64 {
-			if ignored[n] {
+			if len(ignored) > 0 && ignored[n] {
 				return -1
 			}
 			sum := 0.0
@@ -200,9 +200,11 @@ var PodTopologySpread = &Rule{Name: "PodTopologySpread", Weight: 2, Topology: tr
 				if !ok {
 					continue
 				}
-				pods := domains[i][v]
+				var pods int64
 				if constraints[i].key == hostnameLabel {
 					pods = count[i](n)
+				} else {
+					pods = domains[i][v]
 				}
 				sum += float64(pods)*weight[i] + float64(constraints[i].maxSkew-1)
 			}

@@ -30,7 +30,7 @@ var TaintToleration = &Rule{Name: "TaintToleration", Weight: 3,
 	Filter: func(c *Cycle) (FilterFunc, *Status) {
 		no := unresolvable("TaintToleration", "node(s) had untolerated taint(s)")
 		return func(n *NodeInfo) *Status {
-			if untolerated(n.Node.Spec.Taints, c.Pod.Pod.Spec.Tolerations) != nil {
+			if n.tainted && untolerated(n.Node.Spec.Taints, c.Pod.Pod.Spec.Tolerations) != nil {
 				return no
 			}
 			return nil
@@ -39,7 +39,7 @@ var TaintToleration = &Rule{Name: "TaintToleration", Weight: 3,
 	Score: func(c *Cycle, nodes []*NodeInfo) (ScoreFunc, NormalizeFunc) {
 		any := false
 		for _, n := range nodes {
-			any = any || len(n.Node.Spec.Taints) > 0
+			any = any || n.tainted
 		}
 		if !any {
 			return nil, nil
