@@ -132,11 +132,7 @@ func (c *Cluster) wire(state *kept) error {
 	endpoints.New(manager, c.factory)
 	endpointslice.New(manager, c.factory)
 	nodelifecycle.New(manager, c.factory, c.kubelet)
-	var metrics horizontalpodautoscaler.Metrics
-	if c.spec.MetricsServer {
-		metrics = podMetrics{c.kubelet}
-	}
-	horizontalpodautoscaler.New(manager, c.factory, metrics, discover)
+	horizontalpodautoscaler.New(manager, c.factory, c.newMetricsServer(manager), discover)
 	scheduler.New(client.New(c.server, "kube-scheduler"), c.factory, c.seed)
 	c.kubelet.Start()
 	return nil
@@ -158,16 +154,4 @@ func (c *Cluster) podNet(namespace, pod string) *network.Namespace {
 		return cur.Sandbox().Net()
 	}
 	return nil
-}
-
-// podMetrics is the metrics server's view of the kubelets.
-type podMetrics struct{ k *kubelet.Kubelet }
-
-func (m podMetrics) Pod(namespace, name string) (map[string]horizontalpodautoscaler.Usage, bool) {
-	usage, ok := m.k.PodUsage(namespace, name)
-	out := make(map[string]horizontalpodautoscaler.Usage, len(usage))
-	for _, u := range usage {
-		out[u.Name] = horizontalpodautoscaler.Usage{MilliCPU: u.MilliCPU, Memory: u.Memory}
-	}
-	return out, ok
 }

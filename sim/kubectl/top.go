@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/kubonsai/kubonsai/sim/api/resource"
 	"github.com/spf13/pflag"
@@ -97,7 +98,7 @@ func (o *topOptions) Run(s *Session) error {
 	if err != nil {
 		return err
 	}
-	mapper, err := c.Mapper()
+	mapper, err := c.FreshMapper() // a metrics server may have come since
 	if err != nil {
 		return err
 	}
@@ -138,8 +139,46 @@ func (o *topOptions) Run(s *Session) error {
 	if o.nodes {
 		return o.printNodes(s, c, mapper, items)
 	}
+	if len(items) == 0 {
+		return o.noPods(s, c, mapper, q)
+	}
 	return o.printPods(s, items)
 }
+
+// noPods tells why there are no metrics: no pods, or too young ones.
+func (o *topOptions) noPods(s *Session, c *Client, mapper *Mapper, query url.Values) error {
+	m, err := mapper.Find("pods")
+	if err != nil {
+		return err
+	}
+	namespace := o.namespace
+	if o.allNamespaces {
+		namespace = ""
+	}
+	t, err := c.List(m, namespace, query, 0)
+	if err != nil {
+		return err
+	}
+	pods := tree.Maps(t, "items")
+	for _, p := range pods {
+		created, err := time.Parse(time.RFC3339, tree.String(p, "metadata", "creationTimestamp"))
+		if age := s.Now().Sub(created); err == nil && age > metricsCreationDelay {
+			return fmt.Errorf("Metrics not available for pod %s/%s, age: %s", tree.Namespace(p), tree.Name(p), age)
+		}
+	}
+	switch {
+	case len(pods) > 0:
+		return errors.New("metrics not available yet")
+	case o.allNamespaces:
+		s.Errorf("No resources found\n")
+	default:
+		s.Errorf("No resources found in %s namespace.\n", o.namespace)
+	}
+	return nil
+}
+
+// metricsCreationDelay is how old a pod may be without metrics.
+const metricsCreationDelay = 2 * time.Minute
 
 type usage struct {
 	namespace, pod, name string
@@ -216,14 +255,6 @@ func (o *topOptions) printPods(s *Session, items []tree.Map) error {
 		} else {
 			us = append(us, all)
 		}
-	}
-	if len(us) == 0 {
-		if o.allNamespaces {
-			s.Errorf("No resources found\n")
-		} else {
-			s.Errorf("No resources found in %s namespace.\n", o.namespace)
-		}
-		return nil
 	}
 	o.sort(us)
 	w := printer.NewTabWriter(s.Stdout)
