@@ -76,7 +76,9 @@ func (c *Cluster) wire(state *kept) error {
 	for name, p := range shell.Programs(shell.Ash) {
 		containerPrograms[name] = p
 	}
-	containerPrograms["bash"] = shell.Program(shell.Bash, "bash")
+	for _, name := range []string{"bash", "zsh"} {
+		containerPrograms[name] = shell.Program(shell.Bash, name)
+	}
 	c.runtime = container.New(container.Options{
 		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: c.machine.images,
 		Programs: func(name string) program.Program { return containerPrograms[name] },

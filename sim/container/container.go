@@ -42,8 +42,9 @@ type Config struct {
 	UID     int      // -1 is the image's
 	GID     int      // -1 is the image's
 	Mounts  []Mount
-	// MemoryLimit is in bytes; 0 is none.
+	// MemoryLimit is in bytes, CPULimit in thousandths of a core; 0 is none.
 	MemoryLimit int64
+	CPULimit    int64
 	Stdin       bool
 	StdinOnce   bool
 	TTY         bool
@@ -287,6 +288,9 @@ func (c *Container) furnish() {
 		c.charge(nil, delta)
 		return nil
 	})
+	if c.ReadOnly {
+		f.SetReadOnly(c.MessagePath)
+	}
 }
 
 func (c *Container) bind(p string, data []byte) {
@@ -452,6 +456,10 @@ func (c *Container) resolve(argv []string, dir string) (*target, error) {
 	for depth := 0; ; depth++ {
 		name := argv[0]
 		if b := c.behaviour(name); b != nil {
+			b = mode(b, argv)
+			if p := c.command(b); p != nil {
+				return &target{args: argv, program: p}, nil
+			}
 			if b.Kind != "entrypoint" {
 				return &target{args: argv, behaviour: b, via: via}, nil
 			}
@@ -566,6 +574,10 @@ func (c *Container) Lookup(name string) program.Program {
 // may have started it.
 func (c *Container) asProgram(b *image.Behaviour) program.Program {
 	return func(ctx *program.Context, args []string) int {
+		b := mode(b, args)
+		if p := c.command(b); p != nil {
+			return p(ctx, args)
+		}
 		if b.Kind == "entrypoint" {
 			t, err := c.resolve(args, ctx.Dir)
 			if err != nil {
@@ -1043,5 +1055,9 @@ func (c *Container) Usage() (milliCPU, memory int64) {
 	}
 	now := c.rt.Clock.Now()
 	ms := c.cpu.value(now)
-	return int64(c.cpu.idle + c.cpu.busy + ms*1000/float64(meterWindow.Milliseconds())), c.memory
+	milliCPU = int64(c.cpu.idle + c.cpu.busy + ms*1000/float64(meterWindow.Milliseconds()))
+	if c.CPULimit > 0 {
+		milliCPU = min(milliCPU, c.CPULimit)
+	}
+	return milliCPU, c.memory
 }

@@ -5,6 +5,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -18,6 +19,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/program"
+	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
 type server struct {
@@ -39,6 +41,8 @@ type server struct {
 	closed    bool
 	quiet     bool // restored: say nothing at the start
 	conf      []*nginxServer
+	redis     *redisStore
+	caller    *kernel.Proc // whose request is answered now
 }
 
 func (s *server) now() time.Time { return s.c.rt.Clock.Now() }
@@ -50,14 +54,15 @@ func (s *server) logf(format string, args ...any) {
 // start opens the listeners and prints what the program prints at its start.
 func (s *server) start() {
 	b := s.b
-	if len(b.Requires) > 0 && !slices.ContainsFunc(b.Requires, func(n string) bool { return s.env[n] != "" }) {
+	fresh := b.Data == "" || !s.has(s.dataFile())
+	if fresh && len(b.Requires) > 0 && !slices.ContainsFunc(b.Requires, func(n string) bool { return s.env[n] != "" }) {
 		s.logf("%s", s.expand(b.Missing, nil))
 		s.end(1)
 		return
 	}
 	switch b.Kind {
 	case "exit":
-		s.printStart()
+		s.printLog(b.Log)
 		s.end(b.Code)
 		return
 	case "stress":
@@ -66,9 +71,8 @@ func (s *server) start() {
 	case "nginx":
 		s.startNginx()
 		return
-	case "agnhost":
-		s.startAgnhost()
-		return
+	case "redis":
+		s.loadRedis()
 	}
 	if b.Title != "" && s.p != nil {
 		s.p.args = []string{b.Title}
@@ -76,16 +80,33 @@ func (s *server) start() {
 	for _, w := range b.Workers {
 		s.worker(w, 0)
 	}
-	s.printStart()
-	if port := s.port(); port != 0 {
-		if !s.listen(port, s.handler()) {
+	log := b.Log
+	if b.ReadyMS > 0 && fresh && !s.quiet {
+		n := min(1, len(log))
+		s.printLog(log[:n])
+		s.timer = s.c.rt.Clock.After(time.Duration(b.ReadyMS)*time.Millisecond, "server ready", func() { s.open(log[n:]) })
+		return
+	}
+	s.open(log)
+}
+
+// open makes the server answer.
+func (s *server) open(log []string) {
+	if s.b.Kind == "sql" {
+		s.initSQL()
+	}
+	s.printLog(log)
+	if port := s.port(); port != 0 && !s.listen(port, s.handler()) {
+		return
+	}
+	for _, p := range s.b.Ports {
+		if !s.listen(p, s.handler()) {
 			return
 		}
 	}
-	for _, p := range b.Ports {
-		s.listen(p, s.handler())
-	}
 }
+
+func (s *server) has(name string) bool { _, err := s.c.FS().Stat(name); return err == nil }
 
 func (s *server) handler() network.Handler {
 	switch s.b.Kind {
@@ -93,24 +114,40 @@ func (s *server) handler() network.Handler {
 		return s.serveRoutes
 	case "httpd":
 		return s.serveStatic
+	case "files":
+		return s.serveFiles
 	case "liveness":
 		return s.serveLiveness
+	case "httpbin":
+		return s.serveHTTPBin
+	case "guestbook":
+		return s.serveGuestbook
+	case "redis":
+		return s.serveRedis
+	case "sql":
+		return s.serveSQL
 	}
 	return func(*kernel.Proc, *network.Request) *network.Response { return nil } // speaks something else than HTTP
 }
 
-func (s *server) printStart() {
+func (s *server) printLog(lines []string) {
 	if s.quiet {
 		return
 	}
-	for _, l := range s.b.Log {
+	for _, l := range lines {
 		fmt.Fprintln(s.stdout, s.expand(l, nil))
 	}
 }
 
 // port is where the program listens: the flag, the variable, the default.
 func (s *server) port() int {
-	if f := s.b.PortFlag; f != "" {
+	if f := s.b.PortFlag; f == "#" {
+		for _, a := range s.args[1:] {
+			if n, err := strconv.Atoi(a); err == nil {
+				return n
+			}
+		}
+	} else if f != "" {
 		if v, ok := s.flag(f); ok {
 			if n, err := strconv.Atoi(v[strings.LastIndexByte(v, ':')+1:]); err == nil {
 				return n
@@ -144,10 +181,22 @@ func (s *server) flag(name string) (string, bool) {
 	return "", false
 }
 
+// rawKinds are the servers that do not speak HTTP; slowRequest is the cost in
+// milliseconds from which on a client has to wait for it.
+var rawKinds = []string{"redis", "sql"}
+
+const slowRequest = 20
+
 func (s *server) listen(port int, h network.Handler) bool {
 	l, err := s.c.sb.ns.Listen(port, false, func(p *kernel.Proc, r *network.Request) *network.Response {
+		if r.Method == network.Raw && !slices.Contains(rawKinds, s.b.Kind) {
+			return nil
+		}
 		s.requests++
 		s.c.cpu.add(s.now(), s.b.CPU)
+		if p != nil && s.b.CPU >= slowRequest {
+			_ = p.Sleep(time.Duration(s.b.CPU * float64(time.Millisecond)))
+		}
 		return h(p, r)
 	})
 	if err != nil {
@@ -211,6 +260,7 @@ func (s *server) signal(sig kernel.Signal) bool {
 		for _, l := range s.listeners {
 			l.Close()
 		}
+		s.timer.Stop()
 		s.timer = s.c.rt.Clock.After(time.Duration(s.b.StopMS)*time.Millisecond, "server ends", func() {
 			if s.b.Kind == "nginx" {
 				s.notice("exit")
@@ -287,6 +337,8 @@ func (s *server) variable(name string, r *network.Request) string {
 		return s.c.sb.Hostname
 	case "VERSION":
 		return s.c.Image.Version
+	case "TAG":
+		return s.c.Image.Tag
 	case "VNUM":
 		return strings.TrimPrefix(s.c.Image.Version, "v")
 	case "IP":
@@ -301,6 +353,10 @@ func (s *server) variable(name string, r *network.Request) string {
 		return now.Format("2006-01-02T15:04:05.000Z")
 	case "redisdate":
 		return now.Format("02 Jan 2006 15:04:05.000")
+	case "pydate":
+		return now.Format("02/Jan/2006 15:04:05")
+	case "gotime":
+		return now.Format("2006-01-02 15:04:05.999999999 -0700 MST")
 	case "clf":
 		return now.Format("02/Jan/2006:15:04:05 -0700")
 	}
@@ -311,6 +367,15 @@ func (s *server) variable(name string, r *network.Request) string {
 		case "flag":
 			t, _ := s.flag(v)
 			return t
+		case "header":
+			if r == nil {
+				return ""
+			}
+			return r.Header.Get(query(r).Get(v))
+		case "query":
+			return query(r).Get(v)
+		case "shell":
+			return s.shell(query(r).Get(v))
 		case "file":
 			data, err := s.c.FS().ReadFile(v)
 			if err != nil {
@@ -332,8 +397,15 @@ func (s *server) variable(name string, r *network.Request) string {
 		return "nil"
 	case "METHOD":
 		return r.Method
+	case "BARE":
+		return pathOf(r)
 	case "HOST":
 		return r.Host
+	case "HOSTPORT":
+		if strings.Contains(r.Host, ":") {
+			return r.Host
+		}
+		return r.Host + ":" + strconv.Itoa(int(r.Local.Port()))
 	case "CLIENT":
 		return r.Remote.Addr().String()
 	case "CLIENTPORT":
@@ -352,7 +424,7 @@ func (s *server) variable(name string, r *network.Request) string {
 		for _, n := range r.Header.Names() {
 			if name == "HEADERS" {
 				fmt.Fprintf(&b, "\t%s=%s\n", strings.ToLower(n), r.Header.Get(n))
-			} else {
+			} else if n != "Host" {
 				fmt.Fprintf(&b, "%s: %s\n", n, r.Header.Get(n))
 			}
 		}
@@ -382,8 +454,9 @@ func (s *server) respond(status int, ctype string, body []byte) *network.Respons
 	return &network.Response{Status: status, Header: h, Body: body}
 }
 
-func (s *server) serveRoutes(_ *kernel.Proc, r *network.Request) *network.Response {
+func (s *server) serveRoutes(proc *kernel.Proc, r *network.Request) *network.Response {
 	p := pathOf(r)
+	s.caller = proc
 	resp := s.respond(404, "text/plain; charset=utf-8", []byte("404 page not found\n"))
 	for _, rt := range s.b.Routes {
 		if p != rt.Path && (rt.Exact || !strings.HasPrefix(p, rt.Path)) {
@@ -470,63 +543,6 @@ func contentType(name string) string {
 		return "image/png"
 	}
 	return "application/octet-stream"
-}
-
-// startAgnhost is the conformance tests' image: its first argument says what
-// it is.
-func (s *server) startAgnhost() {
-	mode := "pause"
-	if len(s.args) > 1 {
-		mode = s.args[1]
-	}
-	port := 0
-	var h network.Handler
-	text := func(body string) network.Handler {
-		return func(_ *kernel.Proc, r *network.Request) *network.Response {
-			return s.respond(200, "text/plain; charset=utf-8", []byte(s.expand(body, r)))
-		}
-	}
-	switch mode {
-	case "netexec":
-		port, h = 8080, func(_ *kernel.Proc, r *network.Request) *network.Response {
-			switch p := pathOf(r); p {
-			case "/hostname", "/hostName":
-				return s.respond(200, "text/plain; charset=utf-8", []byte(s.c.sb.Hostname))
-			case "/clientip":
-				return s.respond(200, "text/plain; charset=utf-8", []byte(r.Remote.String()))
-			case "/healthz":
-				return s.respond(200, "", nil)
-			case "/echo":
-				_, q, _ := strings.Cut(r.Path, "?msg=")
-				return s.respond(200, "text/plain; charset=utf-8", []byte(q))
-			default:
-				return s.respond(200, "text/plain; charset=utf-8", []byte("NOW: "+s.now().Format("2006-01-02 15:04:05.999999999 -0700 MST")))
-			}
-		}
-	case "serve-hostname":
-		port, h = 9376, text("${HOSTNAME}")
-	case "test-webserver":
-		port, h = 80, func(_ *kernel.Proc, r *network.Request) *network.Response {
-			if _, data, ok := s.file("/", pathOf(r), "index.html"); ok {
-				return s.respond(200, "text/plain", data)
-			}
-			return s.respond(404, "text/plain; charset=utf-8", []byte("404 page not found\n"))
-		}
-	case "guestbook":
-		port, h = 3000, text("guestbook")
-	case "liveness":
-		port, h = 8080, s.serveLiveness
-	}
-	for _, f := range []string{"--http-port", "--port"} {
-		if v, ok := s.flag(f); ok {
-			if n, err := strconv.Atoi(v); err == nil {
-				port = n
-			}
-		}
-	}
-	if h != nil && port > 0 {
-		s.listen(port, h)
-	}
 }
 
 // startStress understands the arguments of stress(1) and of vish/stress.
@@ -617,6 +633,25 @@ func (s *server) startNginx() {
 		msg := fmt.Sprintf("%s [emerg] %d#0: %s", stamp(s.now()), s.pid, err)
 		s.logf("%s", msg)
 		s.logf("nginx: %s", msg[strings.Index(msg, "["):strings.Index(msg, "]")+1]+" "+err.Error())
+		s.end(1)
+		return
+	}
+	for _, dir := range []string{"/var/cache/nginx/client_temp", "/run/nginx.pid"} {
+		if s.c.Image.User != "" {
+			break // the unprivileged build keeps them in /tmp
+		}
+		call, why := "mkdir", "30: Read-only file system"
+		if path.Base(dir) == "nginx.pid" {
+			call = "open"
+		}
+		switch err := s.c.FS().Access(path.Dir(dir), s.c.UID, 2); {
+		case err == nil:
+			continue
+		case !errors.Is(err, vfs.EROFS):
+			why = "13: Permission denied"
+		}
+		s.logf("%s [emerg] %d#0: %s() %q failed (%s)", stamp(s.now()), s.pid, call, dir, why)
+		s.logf("nginx: [emerg] %s() %q failed (%s)", call, dir, why)
 		s.end(1)
 		return
 	}
@@ -869,7 +904,7 @@ func (c *Container) Steady() bool {
 	}
 	s := c.main.srv
 	switch s.b.Kind {
-	case "liveness", "agnhost":
+	case "liveness":
 		return false
 	}
 	for _, n := range s.conf {

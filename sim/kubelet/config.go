@@ -42,7 +42,7 @@ func (k *Kubelet) config(p *pod, c *ctr, img *image.Image) (*container.Config, e
 	}
 	cfg := &container.Config{Name: spec.Name, Image: img, Argv: img.Argv(expand(spec.Command), expand(spec.Args)), Env: env,
 		Dir: spec.WorkingDir, UID: -1, GID: -1, Stdin: spec.Stdin, StdinOnce: spec.StdinOnce, TTY: spec.TTY, MessagePath: spec.TerminationMessagePath,
-		MemoryLimit: spec.Resources.Limits.Memory().Value()}
+		MemoryLimit: spec.Resources.Limits.Memory().Value(), CPULimit: spec.Resources.Limits.Cpu().MilliValue()}
 	if c.cur != nil {
 		cfg.Attempt = c.cur.Attempt + 1
 	}

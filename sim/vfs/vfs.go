@@ -49,6 +49,9 @@ type FS struct {
 	gen    uint64
 	inode  uint64
 	owner  int // of new files
+
+	readOnly bool   // see SetReadOnly
+	writable string // a file that can be written all the same
 }
 
 type mount struct {
@@ -116,6 +119,10 @@ func (f *FS) newNode(mode fs.FileMode) *node {
 
 // SetOwner makes uid (and the group of that number) the owner of what is created from now on.
 func (f *FS) SetOwner(uid int) { f.owner = uid }
+
+// SetReadOnly lets nothing of the tree be changed but what is mounted in it, its
+// devices, and the file named by except ("" is none).
+func (f *FS) SetReadOnly(except string) { f.readOnly, f.writable = true, except }
 
 // SetLimit bounds what the tree's own layer may hold; 0 is no bound.
 func (f *FS) SetLimit(bytes int64) { f.limit = bytes }
@@ -235,7 +242,7 @@ func (f *FS) resolve(p string, follow bool) (loc, error) {
 	trailing := strings.HasSuffix(p, "/")
 	links := 0
 restart:
-	l := loc{fs: f, path: "/", outer: "/", ent: f.rootEntry()}
+	l := loc{fs: f, path: "/", outer: "/", ent: f.rootEntry(), ro: f.readOnly}
 	for rest != "" && rest != "/" {
 		var name string
 		name, rest, _ = strings.Cut(strings.TrimPrefix(rest, "/"), "/")
@@ -247,8 +254,11 @@ restart:
 		}
 		dir := l.outer
 		next := loc{fs: l.fs, path: path.Join(l.path, name), outer: path.Join(l.outer, name), parent: l.ent, name: name, ro: l.ro}
+		if l.ro && l.fs.writable == next.path {
+			next.ro = false
+		}
 		if m, ok := l.fs.mounts[next.path]; ok {
-			next = loc{fs: m.fs, path: "/", outer: next.outer, name: name, ent: m.fs.rootEntry(), ro: l.ro || m.readOnly}
+			next = loc{fs: m.fs, path: "/", outer: next.outer, name: name, ent: m.fs.rootEntry(), ro: m.readOnly || m.fs.readOnly}
 		} else {
 			next.ent = l.ent.child(name)
 		}
@@ -706,10 +716,10 @@ func (f *FS) Access(p string, uid int, want fs.FileMode) error {
 	if err != nil {
 		return pathError("access", p, err)
 	}
-	if want&2 != 0 && l.ro {
+	n := l.ent.node()
+	if want&2 != 0 && l.ro && n.dev == nil {
 		return pathError("access", p, EROFS)
 	}
-	n := l.ent.node()
 	if uid == 0 {
 		if want&1 != 0 && !n.mode.IsDir() && n.mode&0o111 == 0 {
 			return pathError("access", p, EACCES)
