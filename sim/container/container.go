@@ -41,6 +41,7 @@ type Config struct {
 	Dir     string   // "" is the image's
 	UID     int      // -1 is the image's
 	GID     int      // -1 is the image's
+	Groups  []int    // further ones
 	Mounts  []Mount
 	// MemoryLimit is in bytes, CPULimit in thousandths of a core; 0 is none.
 	MemoryLimit int64
@@ -288,6 +289,13 @@ func (c *Container) furnish() {
 		c.charge(nil, delta)
 		return nil
 	})
+	groups := []int{c.GID}
+	for _, g := range c.Groups {
+		if !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
+	}
+	f.SetGroups(groups...)
 	if c.ReadOnly {
 		f.SetReadOnly(c.MessagePath)
 	}

@@ -79,14 +79,9 @@ func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
 	}
 	gid := int64(cur.GID)
 	groups := []int64{gid}
-	if sc := p.obj.Spec.SecurityContext; sc != nil {
-		if sc.FSGroup != nil && !slices.Contains(groups, *sc.FSGroup) {
-			groups = append(groups, *sc.FSGroup)
-		}
-		for _, g := range sc.SupplementalGroups {
-			if !slices.Contains(groups, g) {
-				groups = append(groups, g)
-			}
+	for _, g := range cur.Groups {
+		if !slices.Contains(groups, int64(g)) {
+			groups = append(groups, int64(g))
 		}
 	}
 	s.User = &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: int64(cur.UID), GID: gid, SupplementalGroups: groups}}

@@ -49,6 +49,7 @@ type FS struct {
 	gen    uint64
 	inode  uint64
 	owner  int // of new files
+	groups []int
 
 	readOnly bool   // see SetReadOnly
 	writable string // a file that can be written all the same
@@ -123,6 +124,13 @@ func (f *FS) SetOwner(uid int) { f.owner = uid }
 // SetReadOnly lets nothing of the tree be changed but what is mounted in it, its
 // devices, and the file named by except ("" is none).
 func (f *FS) SetReadOnly(except string) { f.readOnly, f.writable = true, except }
+
+// SetGroups says which groups the tree's user is in, the primary one first:
+// Access and Own go by them. Without any, the user's is the one of the same number.
+func (f *FS) SetGroups(gids ...int) { f.groups = gids }
+
+// Groups are those of SetGroups.
+func (f *FS) Groups() []int { return f.groups }
 
 // SetLimit bounds what the tree's own layer may hold; 0 is no bound.
 func (f *FS) SetLimit(bytes int64) { f.limit = bytes }
@@ -345,6 +353,11 @@ func (l *loc) upperNode() (*node, error) {
 // put places a node under its name, in place of nothing.
 func (l *loc) put(n *node) {
 	dir := l.fs.upperDir(path.Dir(l.path))
+	if dir.mode&fs.ModeSetgid != 0 {
+		if n.gid = dir.gid; n.mode.IsDir() {
+			n.mode |= fs.ModeSetgid
+		}
+	}
 	dir.children[l.name] = n
 	dir.mtime = l.fs.now()
 	l.fs.gen++
@@ -703,6 +716,19 @@ func (f *FS) Chown(p string, uid, gid int) error {
 	})
 }
 
+// Own gives a file that a user has just made to them and their primary group,
+// unless its directory hands down its own group.
+func (f *FS) Own(p string, uid int) {
+	gid := uid
+	if len(f.groups) > 0 {
+		gid = f.groups[0]
+	}
+	if dir, err := f.Stat(path.Dir(Clean(p))); err == nil && dir.Mode()&fs.ModeSetgid != 0 {
+		gid = -1
+	}
+	_ = f.Chown(p, uid, gid)
+}
+
 // Chtimes sets the modification time (access times are not kept).
 func (f *FS) Chtimes(p string, atime, mtime time.Time) error {
 	return f.change("chtimes", p, true, func(n *node) { n.mtime = mtime })
@@ -736,6 +762,8 @@ func (f *FS) Access(p string, uid int, want fs.FileMode) error {
 	perm := n.mode.Perm()
 	if n.uid == uid {
 		perm >>= 6
+	} else if slices.Contains(f.groups, n.gid) {
+		perm >>= 3
 	}
 	if perm&want != want {
 		return pathError("access", p, EACCES)

@@ -505,7 +505,7 @@ func (a *awk) create(name string, more bool) (io.Writer, error) {
 		return nil, err
 	}
 	if missing != nil && a.UID != 0 {
-		_ = a.FS.Chown(p, a.UID, a.UID)
+		a.FS.Own(p, a.UID)
 	}
 	return f, nil
 }

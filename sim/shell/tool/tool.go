@@ -348,7 +348,7 @@ func (t *T) create(name string, flag int) (io.Writer, error) {
 		return nil, e
 	}
 	if err != nil && t.UID != 0 {
-		_ = t.FS.Chown(p, t.UID, t.UID)
+		t.FS.Own(p, t.UID)
 	}
 	return f, nil
 }
