@@ -94,6 +94,7 @@ type Container struct {
 	quiet    bool // being restored: say nothing at the start
 	sigkill  *clock.Timer
 	cpu      meter
+	onWrite  func()
 	events   []func() // told when something a probe may see has changed
 }
 
@@ -221,6 +222,19 @@ func (c *Container) OnExit(fn func()) { c.onExit = append(c.onExit, fn) }
 // listener opened or closed, a command ran inside.
 func (c *Container) OnEvent(fn func()) { c.events = append(c.events, fn) }
 
+// OnWrite calls fn when the container writes to its own layer or its log.
+func (c *Container) OnWrite(fn func()) { c.onWrite = fn }
+
+// Disk is what the container takes of the node's storage, in bytes: its layer
+// and its log.
+func (c *Container) Disk() int64 {
+	n := int64(c.log.size)
+	if c.root != nil {
+		n += c.root.Used()
+	}
+	return n
+}
+
 func (c *Container) notify() {
 	for _, fn := range c.events {
 		fn()
@@ -287,6 +301,9 @@ func (c *Container) furnish() {
 	f.SetFunc("/sys/fs/cgroup/memory.current", func() []byte { return fmt.Appendf(nil, "%d\n", c.memory) })
 	f.OnGrow(func(delta int64) error {
 		c.charge(nil, delta)
+		if c.onWrite != nil && delta > 0 {
+			c.onWrite()
+		}
 		return nil
 	})
 	groups := []int{c.GID}
@@ -419,6 +436,7 @@ func (c *Container) Start() error {
 		return what.program(ctx, what.args)
 	})
 	main.proc = p
+	c.pace(p)
 	p.AtExit(func() {
 		code, _ := p.Done()
 		c.exit(code, "")
@@ -965,10 +983,19 @@ func (c *Container) Exec(argv []string, s IO) (*kernel.Proc, error) {
 		return run(ctx, t.args)
 	})
 	p.AtExit(hangUp)
+	c.pace(p)
 	c.nextPID += 3 // runc's own processes come and go
 	c.Register(p, t.args)
 	return p, nil
 }
+
+// pace charges the cpu time of a process, and of those it starts, to the container.
+func (c *Container) pace(p *kernel.Proc) {
+	p.Pace(cpuQuantum, func(d time.Duration) { c.cpu.add(c.rt.Clock.Now(), float64(d.Milliseconds())) })
+}
+
+// cpuQuantum is the cpu time that some thousand steps of a shell or a tool take.
+const cpuQuantum = 10 * time.Millisecond
 
 // Attach connects the streams to the container's main process and blocks p
 // until the container ends or p is interrupted.

@@ -112,6 +112,8 @@ type Proc struct {
 	done     bool
 	code     int
 	exit     WaitQueue
+	pace     time.Duration // of virtual time that a quantum takes; see Pace
+	onPace   func(time.Duration)
 	atExit   []func()
 	locals   map[any]any
 }
@@ -121,6 +123,9 @@ type Proc struct {
 func (k *Kernel) Spawn(parent *Proc, name string, fn func(p *Proc) int) *Proc {
 	k.nextPID++
 	p := &Proc{ID: k.nextPID, Name: name, Parent: parent, kernel: k, resume: make(chan struct{})}
+	if parent != nil {
+		p.pace, p.onPace = parent.pace, parent.onPace
+	}
 	k.live[p.ID] = p
 	started := false
 	go func() { // the one place in the core where goroutines come from
@@ -256,10 +261,20 @@ func (p *Proc) Tick() {
 	if p.doomed || p.kernel.quantum >= p.kernel.yieldAt {
 		p.kernel.quantum = 0
 		p.checkDoom()
-		p.kernel.enqueue(p)
+		if p.pace > 0 {
+			p.timer = p.kernel.clock.After(p.pace, "cpu "+p.Name, p.unblock)
+			p.onPace(p.pace)
+		} else {
+			p.kernel.enqueue(p)
+		}
 		p.park()
 	}
 }
+
+// Pace makes the process, and those that it spawns, take d of virtual time for
+// every quantum of Ticks, so that one that never blocks does not keep the clock
+// from moving; used is told of each.
+func (p *Proc) Pace(d time.Duration, used func(time.Duration)) { p.pace, p.onPace = d, used }
 
 // Wait blocks until the queue is woken, or a signal arrives (ErrInterrupted).
 // Callers check their condition again afterwards.

@@ -447,6 +447,9 @@ func (k *Kubelet) volumeFS(p *pod, v *volume) *vfs.FS {
 	if e := v.spec.EmptyDir; e != nil && e.Medium == "Memory" && e.SizeLimit != nil {
 		v.fs.SetLimit(e.SizeLimit.Value())
 	}
+	if v.spec.EmptyDir != nil {
+		v.fs.OnGrow(func(delta int64) error { p.emptyDirGrew(v, delta); return nil })
+	}
 	p.ownVolume(v)
 	k.fill(p, v)
 	return v.fs

@@ -157,6 +157,7 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 		shown = "Pending" // what the last real look at it found
 	}
 	st.Conditions = Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now)
+	st.Conditions = p.disruption(st.Conditions)
 	// The phase does not become final before everything has ended for sure.
 	if (phase == "Succeeded" || phase == "Failed") && !p.finished {
 		phase = old.Phase

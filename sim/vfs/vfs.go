@@ -44,6 +44,7 @@ type FS struct {
 	lower  *FS
 	mounts map[string]mount
 	used   int64
+	stored int64 // of used, what takes memory: zeros do not
 	limit  int64
 	onGrow func(delta int64) error
 	gen    uint64
@@ -54,6 +55,10 @@ type FS struct {
 	readOnly bool   // see SetReadOnly
 	writable string // a file that can be written all the same
 }
+
+// maxStored bounds the memory that one tree takes, whatever size it has: a
+// program that writes without end gets ENOSPC.
+const maxStored = 64 << 20
 
 type mount struct {
 	fs       *FS
@@ -403,6 +408,7 @@ func (f *FS) release(n *node) {
 	}
 	if n.links--; n.links == 0 && n.data != nil {
 		_ = f.grow(-n.data.size)
+		f.stored -= n.data.held
 	}
 }
 
