@@ -63,9 +63,12 @@ func (s *server) loadRedis() {
 			}
 		}
 	}
-	for i := 0; i+1 < len(args); i++ {
-		if k, ok := strings.CutPrefix(args[i], "--"); ok {
-			r.conf[k] = args[i+1]
+	name := ""
+	for _, a := range args {
+		if k, ok := strings.CutPrefix(a, "--"); ok {
+			name, r.conf[k] = k, ""
+		} else if name != "" {
+			r.conf[name] = strings.TrimSpace(r.conf[name] + " " + a)
 		}
 	}
 	if n := parseBytes(strings.TrimSuffix(strings.ToLower(r.conf["maxmemory"]), "b")); n > 0 {

@@ -96,11 +96,12 @@ func (s *server) open(log []string) {
 		s.initSQL()
 	}
 	s.printLog(log)
-	if port := s.port(); port != 0 && !s.listen(port, s.handler()) {
+	port := s.port()
+	if port != 0 && !s.listen(port, s.handler()) {
 		return
 	}
 	for _, p := range s.b.Ports {
-		if !s.listen(p, s.handler()) {
+		if p != port && !s.listen(p, s.handler()) {
 			return
 		}
 	}
