@@ -233,7 +233,16 @@ func Default() *Catalogue {
 }
 
 // Add adds a page's own images, in the form of catalogue.yaml; a repository of
-// the same name is replaced.
+// the same name is replaced. A few lines are enough:
+//
+//	images:
+//	- name: example/shop
+//	  versions: ["1.0", "1.1"]
+//	  command: [/shop]
+//	  programs:
+//	    /shop: {kind: http, port: 8080, routes: [{path: /, body: "shop ${VERSION} on ${HOSTNAME}"}]}
+//
+// The error names the line of an unknown field, and the kinds that there are.
 func (c *Catalogue) Add(doc []byte) error {
 	if err := c.add(doc); err != nil {
 		return fmt.Errorf("image catalogue: %w", err)
