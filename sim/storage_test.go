@@ -54,7 +54,7 @@ sleep 40`)
 		{"kubectl logs tmpfs", "dd: error writing '/v/f': No space left on device\n"},
 		{state("layer", "reason} {.status.message"), "Evicted Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. "},
 		{"kubectl logs endless", "yes: write error: No space left on device\n1\n"},
-		{"kubectl top pod busy --no-headers", "busy   500m   0Mi\n"},
+		{"kubectl top pod busy --no-headers", "busy   500m   0Mi   \n"},
 		{"kubectl logs log --tail=1; kubectl logs log | head -1 | cut -d' ' -f1", "line 39999 of a log that is longer than what is kept\nWarning: the simulation keeps the last 1Mi of a container's log: 21979 older lines of \"c\" are gone\nline\n"},
 		{"kubectl logs log | tail -1", "line 39999 of a log that is longer than what is kept\n"},
 		{"kubectl logs readonly; " + state("readonly", "containerStatuses[0].state.terminated.message"), "sh: can't create /x: Read-only file system\ny\nwhy\n"},

@@ -213,7 +213,7 @@ func (o *topOptions) printNodes(s *Session, c *Client, mapper *Mapper, items []t
 	w := printer.NewTabWriter(s.Stdout)
 	defer w.Flush()
 	if !o.noHeaders {
-		fmt.Fprintln(w, "NAME\tCPU(cores)\tCPU(%)\tMEMORY(bytes)\tMEMORY(%)")
+		fmt.Fprintln(w, "NAME\tCPU(cores)\tCPU(%)\tMEMORY(bytes)\tMEMORY(%)\t")
 	}
 	for _, u := range us {
 		node, err := c.Get(nodes, "", u.pod, "")
@@ -232,7 +232,7 @@ func (o *topOptions) printNodes(s *Session, c *Client, mapper *Mapper, items []t
 			}
 			return fmt.Sprintf("%d%%", int64(float64(a)/float64(b)*100))
 		}
-		fmt.Fprintf(w, "%s\t%dm\t%s\t%dMi\t%s\n", u.pod, u.cpu.MilliValue(), share(u.cpu.MilliValue(), cpu.MilliValue()),
+		fmt.Fprintf(w, "%s\t%dm\t%s\t%dMi\t%s\t\n", u.pod, u.cpu.MilliValue(), share(u.cpu.MilliValue(), cpu.MilliValue()),
 			u.memory.Value()/(1<<20), share(u.memory.Value(), memory.Value()))
 	}
 	return nil
@@ -269,20 +269,18 @@ func (o *topOptions) printPods(s *Session, items []tree.Map) error {
 			cells = append(cells, u.name)
 		}
 		cells = append(cells, fmt.Sprintf("%dm", u.cpu.MilliValue()), fmt.Sprintf("%dMi", u.memory.Value()/(1<<20)))
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
+		fmt.Fprintln(w, strings.Join(cells, "\t")+"\t") // upstream ends every cell
 	}
 	if !o.noHeaders {
 		head := "CPU(cores)\tMEMORY(bytes)"
+		head = "NAME\t" + head
 		if o.containers {
-			head = "NAME\t" + head
 			head = "POD\t" + head
-		} else {
-			head = "NAME\t" + head
 		}
 		if o.allNamespaces {
 			head = "NAMESPACE\t" + head
 		}
-		fmt.Fprintln(w, head)
+		fmt.Fprintln(w, head+"\t")
 	}
 	var sum usage
 	for _, u := range us {
@@ -291,7 +289,12 @@ func (o *topOptions) printPods(s *Session, items []tree.Map) error {
 		sum.memory.Add(u.memory)
 	}
 	if o.sum {
-		pad := strings.Repeat("\t", strings.Count(map[bool]string{true: "x\t", false: ""}[o.allNamespaces]+map[bool]string{true: "x\t", false: ""}[o.containers], "\t"))
+		pad := ""
+		for _, column := range []bool{o.allNamespaces, o.containers} {
+			if column {
+				pad += "\t"
+			}
+		}
 		fmt.Fprintf(w, "%s\t________\t________\t\n%s\t%dm\t%dMi\t\n", pad, pad, sum.cpu.MilliValue(), sum.memory.Value()/(1<<20))
 	}
 	return nil
