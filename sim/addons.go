@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kubonsai/kubonsai/sim/api"
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
@@ -15,19 +16,18 @@ import (
 )
 
 // addonManifests are applied to every new cluster.
-var addonManifests = []string{`
-apiVersion: scheduling.k8s.io/v1
+const addonManifests = `apiVersion: scheduling.k8s.io/v1
 kind: PriorityClass
 metadata: {name: system-cluster-critical}
 value: 2000000000
 description: For the pods that the cluster itself needs, on whichever node.
-`, `
+---
 apiVersion: scheduling.k8s.io/v1
 kind: PriorityClass
 metadata: {name: system-node-critical}
 value: 2000001000
 description: For the pods that a node itself needs.
-`, `
+---
 apiVersion: storage.k8s.io/v1
 kind: StorageClass
 metadata:
@@ -36,11 +36,11 @@ metadata:
 provisioner: rancher.io/local-path
 reclaimPolicy: Delete
 volumeBindingMode: WaitForFirstConsumer
-`, `
+---
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: coredns, namespace: kube-system}
-`, `
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -78,7 +78,7 @@ spec:
           failureThreshold: 5
         readinessProbe:
           httpGet: {path: /ready, port: 8181}
-`, `
+---
 apiVersion: v1
 kind: Service
 metadata:
@@ -92,10 +92,26 @@ spec:
   - {name: dns, port: 53, protocol: UDP, targetPort: 53}
   - {name: dns-tcp, port: 53, protocol: TCP, targetPort: 53}
   - {name: metrics, port: 9153, protocol: TCP, targetPort: 9153}
-`}
+`
 
 func (c *Cluster) addons() error {
-	for _, text := range addonManifests {
+	if err := c.create(addonManifests); err != nil {
+		return err
+	}
+	for _, obj := range rbac.Defaults() {
+		if _, err := c.admin.Do(&rest.Request{Method: "POST", Object: obj, Path: client.Path(api.Of(obj), "", "", "")}); err != nil {
+			return fmt.Errorf("add-on %s: %w", api.Of(obj).Kind, err)
+		}
+	}
+	if c.spec.MetricsServer {
+		return c.EnableMetricsServer()
+	}
+	return nil
+}
+
+// create creates the objects of a YAML stream that are not there yet.
+func (c *Cluster) create(manifests string) error {
+	for _, text := range strings.Split(manifests, "\n---\n") {
 		body, err := yaml.YAMLToJSON([]byte(strings.ReplaceAll(text, "DNS_ADDRESS", c.dnsAddress())))
 		if err != nil {
 			return err
@@ -109,13 +125,8 @@ func (c *Cluster) addons() error {
 		}
 		res := api.ByGVK(head.GroupVersionKind())
 		if _, err := c.admin.Do(&rest.Request{Method: "POST", Body: body, Path: client.Path(res, head.Metadata.Namespace, "", ""),
-			Header: rest.Header{"Content-Type": "application/json", "User-Agent": "kubeadm"}}); err != nil {
+			Header: rest.Header{"Content-Type": "application/json", "User-Agent": "kubeadm"}}); err != nil && !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("add-on %s: %w", head.Kind, err)
-		}
-	}
-	for _, obj := range rbac.Defaults() {
-		if _, err := c.admin.Do(&rest.Request{Method: "POST", Object: obj, Path: client.Path(api.Of(obj), "", "", "")}); err != nil {
-			return fmt.Errorf("add-on %s: %w", api.Of(obj).Kind, err)
 		}
 	}
 	return nil

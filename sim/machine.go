@@ -52,8 +52,8 @@ type Options struct {
 	// ImagesPresent says that the nodes have every image already: nothing is
 	// pulled, as on the cluster that the transcripts were recorded on.
 	ImagesPresent bool
-	// MetricsServer measures pods for autoscaling and kubectl top; a new
-	// cluster has none, as kind's.
+	// MetricsServer installs a metrics server for autoscaling and kubectl top
+	// in a new cluster, which has none otherwise, as kind's; see EnableMetricsServer.
 	MetricsServer bool
 	// TextTools brings the module with awk and jq when they are first used; nil
 	// takes those that are linked, which the browser module has not.

@@ -78,7 +78,9 @@ func (c *Cluster) wire(state *kept) error {
 	for name, p := range shell.Programs(shell.Ash) {
 		containerPrograms[name] = p
 	}
-	containerPrograms["bash"] = shell.Program(shell.Bash, "bash")
+	for _, name := range []string{"bash", "zsh"} {
+		containerPrograms[name] = shell.Program(shell.Bash, name)
+	}
 	c.runtime = container.New(container.Options{
 		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: c.machine.images,
 		Programs: func(name string) program.Program { return containerPrograms[name] },
@@ -135,11 +137,7 @@ func (c *Cluster) wire(state *kept) error {
 	endpoints.New(manager, c.factory)
 	endpointslice.New(manager, c.factory)
 	nodelifecycle.New(manager, c.factory, c.kubelet)
-	var metrics horizontalpodautoscaler.Metrics
-	if c.spec.MetricsServer {
-		metrics = podMetrics{c.kubelet}
-	}
-	horizontalpodautoscaler.New(manager, c.factory, metrics, discover)
+	horizontalpodautoscaler.New(manager, c.factory, c.newMetricsServer(manager), discover)
 	scheduler.New(client.New(c.server, "kube-scheduler"), c.factory, c.seed)
 	c.kubelet.Start()
 	return nil
@@ -173,16 +171,4 @@ func (c *Cluster) podNet(namespace, pod string) *network.Namespace {
 		return cur.Sandbox().Net()
 	}
 	return nil
-}
-
-// podMetrics is the metrics server's view of the kubelets.
-type podMetrics struct{ k *kubelet.Kubelet }
-
-func (m podMetrics) Pod(namespace, name string) (map[string]horizontalpodautoscaler.Usage, bool) {
-	usage, ok := m.k.PodUsage(namespace, name)
-	out := make(map[string]horizontalpodautoscaler.Usage, len(usage))
-	for _, u := range usage {
-		out[u.Name] = horizontalpodautoscaler.Usage{MilliCPU: u.MilliCPU, Memory: u.Memory}
-	}
-	return out, ok
 }

@@ -79,6 +79,7 @@ func (c *call) log() (*rest.Response, error) {
 	if c.s.nodes == nil {
 		return nil, errNoNodes
 	}
+	opts.Warn = c.warn
 	resp.Body, resp.Stream, err = c.s.nodes.Logs(pod, container, opts)
 	return resp, err
 }

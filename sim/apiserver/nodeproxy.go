@@ -40,6 +40,8 @@ type LogOptions struct {
 	TailLines    *int64
 	LimitBytes   *int64
 	Stream       string // "All", "Stdout", "Stderr"; "" is All
+	// Warn tells the client something beside the log.
+	Warn func(text string)
 }
 
 // ExecOptions are the query parameters of pods/exec and pods/attach: which

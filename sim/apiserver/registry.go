@@ -28,6 +28,8 @@ type Kind struct {
 	Schema *schema.Type
 	// Dynamic is set for kinds whose objects are *metav1.Unstructured.
 	Dynamic *Dynamic
+	// Compute is set for kinds whose objects are not stored.
+	Compute Compute
 }
 
 // Dynamic is what a custom resource brings along instead of Go types.

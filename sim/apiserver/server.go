@@ -204,6 +204,9 @@ func (c *call) serve() (*rest.Response, error) {
 	if h := subresources[c.subresource]; c.subresource != "" && h != nil {
 		return h(c)
 	}
+	if c.kind.Compute != nil {
+		return c.computed()
+	}
 	switch c.verb {
 	case "get":
 		return c.get()

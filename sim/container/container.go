@@ -41,9 +41,11 @@ type Config struct {
 	Dir     string   // "" is the image's
 	UID     int      // -1 is the image's
 	GID     int      // -1 is the image's
+	Groups  []int    // further ones
 	Mounts  []Mount
-	// MemoryLimit is in bytes; 0 is none.
+	// MemoryLimit is in bytes, CPULimit in thousandths of a core; 0 is none.
 	MemoryLimit int64
+	CPULimit    int64
 	Stdin       bool
 	StdinOnce   bool
 	TTY         bool
@@ -92,6 +94,7 @@ type Container struct {
 	quiet    bool // being restored: say nothing at the start
 	sigkill  *clock.Timer
 	cpu      meter
+	onWrite  func()
 	events   []func() // told when something a probe may see has changed
 }
 
@@ -256,6 +259,19 @@ func (c *Container) OnExit(fn func()) { c.onExit = append(c.onExit, fn) }
 // listener opened or closed, a command ran inside.
 func (c *Container) OnEvent(fn func()) { c.events = append(c.events, fn) }
 
+// OnWrite calls fn when the container writes to its own layer or its log.
+func (c *Container) OnWrite(fn func()) { c.onWrite = fn }
+
+// Disk is what the container takes of the node's storage, in bytes: its layer
+// and its log.
+func (c *Container) Disk() int64 {
+	n := int64(c.log.size)
+	if c.root != nil {
+		n += c.root.Used()
+	}
+	return n
+}
+
 func (c *Container) notify() {
 	for _, fn := range c.events {
 		fn()
@@ -322,8 +338,21 @@ func (c *Container) furnish() {
 	f.SetFunc("/sys/fs/cgroup/memory.current", func() []byte { return fmt.Appendf(nil, "%d\n", c.memory) })
 	f.OnGrow(func(delta int64) error {
 		c.charge(nil, delta)
+		if c.onWrite != nil && delta > 0 {
+			c.onWrite()
+		}
 		return nil
 	})
+	groups := []int{c.GID}
+	for _, g := range c.Groups {
+		if !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
+	}
+	f.SetGroups(groups...)
+	if c.ReadOnly {
+		f.SetReadOnly(c.MessagePath)
+	}
 }
 
 func (c *Container) bind(p string, data []byte) {
@@ -444,6 +473,7 @@ func (c *Container) Start() error {
 		return what.program(ctx, what.args)
 	})
 	main.proc = p
+	c.pace(p)
 	p.AtExit(func() {
 		code, _ := p.Done()
 		c.exit(code, "")
@@ -489,6 +519,10 @@ func (c *Container) resolve(argv []string, dir string) (*target, error) {
 	for depth := 0; ; depth++ {
 		name := argv[0]
 		if b := c.behaviour(name); b != nil {
+			b = mode(b, argv)
+			if p := c.command(b); p != nil {
+				return &target{args: argv, program: p}, nil
+			}
 			if b.Kind != "entrypoint" {
 				return &target{args: argv, behaviour: b, via: via}, nil
 			}
@@ -603,6 +637,10 @@ func (c *Container) Lookup(name string) program.Program {
 // may have started it.
 func (c *Container) asProgram(b *image.Behaviour) program.Program {
 	return func(ctx *program.Context, args []string) int {
+		b := mode(b, args)
+		if p := c.command(b); p != nil {
+			return p(ctx, args)
+		}
 		if b.Kind == "entrypoint" {
 			t, err := c.resolve(args, ctx.Dir)
 			if err != nil {
@@ -999,10 +1037,19 @@ func (c *Container) Exec(argv []string, s IO) (*kernel.Proc, error) {
 		return run(ctx, t.args)
 	})
 	p.AtExit(hangUp)
+	c.pace(p)
 	c.nextPID += 3 // runc's own processes come and go
 	c.Register(p, t.args)
 	return p, nil
 }
+
+// pace charges the cpu time of a process, and of those it starts, to the container.
+func (c *Container) pace(p *kernel.Proc) {
+	p.Pace(cpuQuantum, func(d time.Duration) { c.cpu.add(c.rt.Clock.Now(), d.Seconds()*1000) })
+}
+
+// cpuQuantum is the cpu time that some thousand steps of a shell or a tool take.
+const cpuQuantum = 2500 * time.Microsecond
 
 // Attach connects the streams to the container's main process and blocks p
 // until the container ends or p is interrupted.
@@ -1097,5 +1144,9 @@ func (c *Container) Usage() (milliCPU, memory int64) {
 	}
 	now := c.rt.Clock.Now()
 	ms := c.cpu.value(now)
-	return int64(c.cpu.idle + c.cpu.busy + ms*1000/float64(meterWindow.Milliseconds())), c.memory
+	milliCPU = int64(c.cpu.idle + c.cpu.busy + ms*1000/float64(meterWindow.Milliseconds()))
+	if c.CPULimit > 0 {
+		milliCPU = min(milliCPU, c.CPULimit)
+	}
+	return milliCPU, c.memory
 }

@@ -27,6 +27,7 @@ type Log struct {
 	limit   int
 	partial [2][]byte
 	closed  bool
+	told    bool
 	wait    kernel.WaitQueue
 	// unwritten prints what has been written but not put down: few logs are
 	// ever read, and at its start a program prints what is known beforehand.
@@ -134,6 +135,13 @@ func (l *Log) Lines(from int) (lines []Line, next int) {
 // Dropped is how many lines the size limit has cost so far.
 func (l *Log) Dropped() int { return l.dropped }
 
+// Tell reports, once, that the reader is to be told of dropped lines.
+func (l *Log) Tell() bool {
+	first := !l.told
+	l.told = true
+	return first
+}
+
 // Closed reports whether nothing more will be written.
 func (l *Log) Closed() bool { return l.closed }
 
@@ -151,6 +159,9 @@ var _ io.Writer = stream{}
 func (s stream) Write(b []byte) (int, error) {
 	s.c.log.write(s.c.rt.Clock.Now(), s.stderr, b)
 	s.c.rt.changed(s.c)
+	if s.c.onWrite != nil {
+		s.c.onWrite()
+	}
 	for i := 0; i < len(s.c.attached); i++ {
 		a := s.c.attached[i]
 		w := a.stdout

@@ -197,6 +197,7 @@ func (r *Runtime) layer(img *image.Image) *vfs.FS {
 		}
 	}
 	_ = f.Chmod("/tmp", 0o777|vfsSticky)
+	_ = f.Chmod("/root", 0o700)
 	f.AddDevices(r.randomReader())
 	if img.Base == "busybox" || img.Base == "alpine" {
 		_ = f.WriteFile("/bin/busybox", []byte("\x7fELF"), 0o755) // by this the tools know whose words to use

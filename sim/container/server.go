@@ -5,6 +5,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -18,6 +19,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/program"
+	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
 type server struct {
@@ -40,6 +42,8 @@ type server struct {
 	closed    bool
 	quiet     bool // restored: say nothing at the start
 	conf      []*nginxServer
+	redis     *redisStore
+	caller    *kernel.Proc // whose request is answered now
 }
 
 func (s *server) now() time.Time {
@@ -80,14 +84,15 @@ func (s *server) logf(format string, args ...any) {
 // start opens the listeners and prints what the program prints at its start.
 func (s *server) start() {
 	b := s.b
-	if len(b.Requires) > 0 && !slices.ContainsFunc(b.Requires, func(n string) bool { return s.getenv(n) != "" }) {
+	fresh := b.Data == "" || !s.has(s.dataFile())
+	if fresh && len(b.Requires) > 0 && !slices.ContainsFunc(b.Requires, func(n string) bool { return s.getenv(n) != "" }) {
 		s.logf("%s", s.expand(b.Missing, nil))
 		s.end(1)
 		return
 	}
 	switch b.Kind {
 	case "exit":
-		s.printStart()
+		s.printLog(b.Log)
 		s.end(b.Code)
 		return
 	case "stress":
@@ -96,9 +101,8 @@ func (s *server) start() {
 	case "nginx":
 		s.startNginx()
 		return
-	case "agnhost":
-		s.startAgnhost()
-		return
+	case "redis":
+		s.loadRedis()
 	}
 	if b.Title != "" && s.p != nil {
 		s.p.args = []string{b.Title}
@@ -106,16 +110,34 @@ func (s *server) start() {
 	for i := range b.Workers {
 		s.worker(b.Workers[i:i+1:i+1], 0)
 	}
-	s.printStart()
-	if port := s.port(); port != 0 {
-		if !s.listen(port, s.handler()) {
+	log := b.Log
+	if b.ReadyMS > 0 && fresh && !s.quiet {
+		n := min(1, len(log))
+		s.printLog(log[:n])
+		s.timer = s.c.rt.Clock.After(time.Duration(b.ReadyMS)*time.Millisecond, "server ready", func() { s.open(log[n:]) })
+		return
+	}
+	s.open(log)
+}
+
+// open makes the server answer.
+func (s *server) open(log []string) {
+	if s.b.Kind == "sql" {
+		s.initSQL()
+	}
+	s.printLog(log)
+	port := s.port()
+	if port != 0 && !s.listen(port, s.handler()) {
+		return
+	}
+	for _, p := range s.b.Ports {
+		if p != port && !s.listen(p, s.handler()) {
 			return
 		}
 	}
-	for _, p := range b.Ports {
-		s.listen(p, s.handler())
-	}
 }
+
+func (s *server) has(name string) bool { _, err := s.c.FS().Stat(name); return err == nil }
 
 func (s *server) handler() network.Handler {
 	switch s.b.Kind {
@@ -123,22 +145,32 @@ func (s *server) handler() network.Handler {
 		return s.serveRoutes
 	case "httpd":
 		return s.serveStatic
+	case "files":
+		return s.serveFiles
 	case "liveness":
 		return s.serveLiveness
+	case "httpbin":
+		return s.serveHTTPBin
+	case "guestbook":
+		return s.serveGuestbook
+	case "redis":
+		return s.serveRedis
+	case "sql":
+		return s.serveSQL
 	}
 	return func(*kernel.Proc, *network.Request) *network.Response { return nil } // speaks something else than HTTP
 }
 
-func (s *server) printStart() {
-	if s.quiet || len(s.b.Log) == 0 {
+func (s *server) printLog(lines []string) {
+	if s.quiet || len(lines) == 0 {
 		return
 	}
 	print := func() {
-		for _, l := range s.b.Log {
+		for _, l := range lines {
 			fmt.Fprintln(s.stdout, s.expand(l, nil))
 		}
 	}
-	if slices.ContainsFunc(s.b.Log, func(l string) bool { return strings.Contains(l, "${file:") || strings.Contains(l, "${COUNT}") }) {
+	if slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "${file:") || strings.Contains(l, "${COUNT}") }) {
 		print() // files change and requests are counted
 		return
 	}
@@ -147,7 +179,13 @@ func (s *server) printStart() {
 
 // port is where the program listens: the flag, the variable, the default.
 func (s *server) port() int {
-	if f := s.b.PortFlag; f != "" {
+	if f := s.b.PortFlag; f == "#" {
+		for _, a := range s.args[1:] {
+			if n, err := strconv.Atoi(a); err == nil {
+				return n
+			}
+		}
+	} else if f != "" {
 		if v, ok := s.flag(f); ok {
 			if n, err := strconv.Atoi(v[strings.LastIndexByte(v, ':')+1:]); err == nil {
 				return n
@@ -181,10 +219,22 @@ func (s *server) flag(name string) (string, bool) {
 	return "", false
 }
 
+// rawKinds are the servers that do not speak HTTP; slowRequest is the cost in
+// milliseconds from which on a client has to wait for it.
+var rawKinds = []string{"redis", "sql"}
+
+const slowRequest = 20
+
 func (s *server) listen(port int, h network.Handler) bool {
 	l, err := s.c.sb.ns.Listen(port, false, func(p *kernel.Proc, r *network.Request) *network.Response {
+		if r.Method == network.Raw && !slices.Contains(rawKinds, s.b.Kind) {
+			return nil
+		}
 		s.requests++
 		s.c.cpu.add(s.now(), s.b.CPU)
+		if p != nil && s.b.CPU >= slowRequest {
+			_ = p.Sleep(time.Duration(s.b.CPU * float64(time.Millisecond)))
+		}
 		return h(p, r)
 	})
 	if err != nil {
@@ -248,6 +298,7 @@ func (s *server) signal(sig kernel.Signal) bool {
 		for _, l := range s.listeners {
 			l.Close()
 		}
+		s.timer.Stop()
 		s.timer = s.c.rt.Clock.After(time.Duration(s.b.StopMS)*time.Millisecond, "server ends", func() {
 			if s.b.Kind == "nginx" {
 				s.notice("exit")
@@ -324,6 +375,8 @@ func (s *server) variable(name string, r *network.Request) string {
 		return s.c.sb.Hostname
 	case "VERSION":
 		return s.c.Image.Version
+	case "TAG":
+		return s.c.Image.Tag
 	case "VNUM":
 		return strings.TrimPrefix(s.c.Image.Version, "v")
 	case "IP":
@@ -338,6 +391,10 @@ func (s *server) variable(name string, r *network.Request) string {
 		return now.Format("2006-01-02T15:04:05.000Z")
 	case "redisdate":
 		return now.Format("02 Jan 2006 15:04:05.000")
+	case "pydate":
+		return now.Format("02/Jan/2006 15:04:05")
+	case "gotime":
+		return now.Format("2006-01-02 15:04:05.999999999 -0700 MST")
 	case "clf":
 		return now.Format("02/Jan/2006:15:04:05 -0700")
 	}
@@ -348,6 +405,15 @@ func (s *server) variable(name string, r *network.Request) string {
 		case "flag":
 			t, _ := s.flag(v)
 			return t
+		case "header":
+			if r == nil {
+				return ""
+			}
+			return r.Header.Get(query(r).Get(v))
+		case "query":
+			return query(r).Get(v)
+		case "shell":
+			return s.shell(query(r).Get(v))
 		case "file":
 			data, err := s.c.FS().ReadFile(v)
 			if err != nil {
@@ -369,8 +435,15 @@ func (s *server) variable(name string, r *network.Request) string {
 		return "nil"
 	case "METHOD":
 		return r.Method
+	case "BARE":
+		return pathOf(r)
 	case "HOST":
 		return r.Host
+	case "HOSTPORT":
+		if strings.Contains(r.Host, ":") {
+			return r.Host
+		}
+		return r.Host + ":" + strconv.Itoa(int(r.Local.Port()))
 	case "CLIENT":
 		return r.Remote.Addr().String()
 	case "CLIENTPORT":
@@ -389,7 +462,7 @@ func (s *server) variable(name string, r *network.Request) string {
 		for _, n := range r.Header.Names() {
 			if name == "HEADERS" {
 				fmt.Fprintf(&b, "\t%s=%s\n", strings.ToLower(n), r.Header.Get(n))
-			} else {
+			} else if n != "Host" {
 				fmt.Fprintf(&b, "%s: %s\n", n, r.Header.Get(n))
 			}
 		}
@@ -430,8 +503,9 @@ func (s *server) respond(status int, ctype string, body []byte) *network.Respons
 	return &network.Response{Status: status, Header: h, Body: body}
 }
 
-func (s *server) serveRoutes(_ *kernel.Proc, r *network.Request) *network.Response {
+func (s *server) serveRoutes(proc *kernel.Proc, r *network.Request) *network.Response {
 	p := pathOf(r)
+	s.caller = proc
 	resp := s.respond(404, "text/plain; charset=utf-8", []byte("404 page not found\n"))
 	for _, rt := range s.b.Routes {
 		if p != rt.Path && (rt.Exact || !strings.HasPrefix(p, rt.Path)) {
@@ -517,63 +591,6 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// startAgnhost is the conformance tests' image: its first argument says what
-// it is.
-func (s *server) startAgnhost() {
-	mode := "pause"
-	if len(s.args) > 1 {
-		mode = s.args[1]
-	}
-	port := 0
-	var h network.Handler
-	text := func(body string) network.Handler {
-		return func(_ *kernel.Proc, r *network.Request) *network.Response {
-			return s.respond(200, "text/plain; charset=utf-8", []byte(s.expand(body, r)))
-		}
-	}
-	switch mode {
-	case "netexec":
-		port, h = 8080, func(_ *kernel.Proc, r *network.Request) *network.Response {
-			switch p := pathOf(r); p {
-			case "/hostname", "/hostName":
-				return s.respond(200, "text/plain; charset=utf-8", []byte(s.c.sb.Hostname))
-			case "/clientip":
-				return s.respond(200, "text/plain; charset=utf-8", []byte(r.Remote.String()))
-			case "/healthz":
-				return s.respond(200, "", nil)
-			case "/echo":
-				_, q, _ := strings.Cut(r.Path, "?msg=")
-				return s.respond(200, "text/plain; charset=utf-8", []byte(q))
-			default:
-				return s.respond(200, "text/plain; charset=utf-8", []byte("NOW: "+s.now().Format("2006-01-02 15:04:05.999999999 -0700 MST")))
-			}
-		}
-	case "serve-hostname":
-		port, h = 9376, text("${HOSTNAME}")
-	case "test-webserver":
-		port, h = 80, func(_ *kernel.Proc, r *network.Request) *network.Response {
-			if _, data, ok := s.file("/", pathOf(r), "index.html"); ok {
-				return s.respond(200, "text/plain", data)
-			}
-			return s.respond(404, "text/plain; charset=utf-8", []byte("404 page not found\n"))
-		}
-	case "guestbook":
-		port, h = 3000, text("guestbook")
-	case "liveness":
-		port, h = 8080, s.serveLiveness
-	}
-	for _, f := range []string{"--http-port", "--port"} {
-		if v, ok := s.flag(f); ok {
-			if n, err := strconv.Atoi(v); err == nil {
-				port = n
-			}
-		}
-	}
-	if h != nil && port > 0 {
-		s.listen(port, h)
-	}
-}
-
 // startStress understands the arguments of stress(1) and of vish/stress.
 func (s *server) startStress() {
 	workers := func(names ...string) float64 {
@@ -655,6 +672,25 @@ func (s *server) startNginx() {
 	if err != nil {
 		fail(err.Error())
 		s.logf("nginx: [emerg] %s", err)
+		s.end(1)
+		return
+	}
+	for _, dir := range []string{"/var/cache/nginx/client_temp", "/run/nginx.pid"} {
+		if s.c.Image.User != "" {
+			break // the unprivileged build keeps them in /tmp
+		}
+		call, why := "mkdir", "30: Read-only file system"
+		if path.Base(dir) == "nginx.pid" {
+			call = "open"
+		}
+		switch err := s.c.FS().Access(path.Dir(dir), s.c.UID, 2); {
+		case err == nil:
+			continue
+		case !errors.Is(err, vfs.EROFS):
+			why = "13: Permission denied"
+		}
+		s.logf("%s [emerg] %d#0: %s() %q failed (%s)", stamp(s.now()), s.pid, call, dir, why)
+		s.logf("nginx: [emerg] %s() %q failed (%s)", call, dir, why)
 		s.end(1)
 		return
 	}
@@ -931,7 +967,7 @@ func (c *Container) Steady() bool {
 	}
 	s := c.main.srv
 	switch s.b.Kind {
-	case "liveness", "agnhost":
+	case "liveness":
 		return false
 	}
 	for _, n := range s.conf {

@@ -25,10 +25,18 @@ var paths = map[string]string{
 var hosts = []string{"k8s.io/examples/", "kubernetes.io/examples/", "kubernetes.io/docs/examples/",
 	"raw.githubusercontent.com/kubernetes/website/main/content/en/examples/"}
 
+// metricsServer is where releases of the metrics server have their manifest,
+// below latest/download/ or download/VERSION/.
+const metricsServer = "github.com/kubernetes-sigs/metrics-server/releases/"
+
 // Fetch returns the manifest at the address, and whether there is one.
 func Fetch(url string) ([]byte, bool) {
 	rest := strings.TrimPrefix(strings.TrimPrefix(url, "https://"), "http://")
 	rest = strings.TrimPrefix(rest, "www.")
+	if p, ok := strings.CutPrefix(rest, metricsServer); ok && path.Base(p) == "components.yaml" && strings.Contains(p, "download/") {
+		data, err := files.ReadFile("metrics-server.yaml")
+		return data, err == nil
+	}
 	for _, h := range hosts {
 		if p, ok := strings.CutPrefix(rest, h); ok {
 			if name, ok := paths[path.Clean(p)]; ok {

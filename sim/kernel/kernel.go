@@ -120,6 +120,8 @@ type Proc struct {
 	done     bool
 	code     int
 	exit     WaitQueue
+	pace     time.Duration // of virtual time that a quantum takes; see Pace
+	onPace   func(time.Duration)
 	atExit   []func()
 	locals   map[any]any
 }
@@ -129,6 +131,9 @@ type Proc struct {
 func (k *Kernel) Spawn(parent *Proc, name string, fn func(p *Proc) int) *Proc {
 	k.nextPID++
 	p := &Proc{ID: k.nextPID, Name: name, Parent: parent, kernel: k, resume: make(chan struct{})}
+	if parent != nil {
+		p.pace, p.onPace = parent.pace, parent.onPace
+	}
 	k.live[p.ID] = p
 	started := false
 	go func() { // the one place in the core where goroutines come from
@@ -272,16 +277,25 @@ func (p *Proc) Tick() {
 	}
 	p.kernel.quantum, p.kernel.used = 0, true
 	p.checkDoom()
-	if p.kernel.onSpend != nil {
-		p.kernel.onSpend(p.Now().Add(quantumTime))
+	d := quantumTime
+	if p.pace > 0 {
+		d = p.pace
+		p.onPace(d)
+	} else if p.kernel.onSpend != nil {
+		p.kernel.onSpend(p.Now().Add(d))
 	}
-	p.timer = p.kernel.clock.After(quantumTime, "compute "+p.Name, func() { p.kernel.enqueue(p) })
+	p.timer = p.kernel.clock.After(d, "compute "+p.Name, p.unblock)
 	p.park()
 	p.timer = nil
 }
 
 // TicksLeft is how many Ticks there are until one yields, that one included.
 func (p *Proc) TicksLeft() int { return quantum - p.kernel.quantum }
+
+// Pace makes the process, and those that it spawns, take d of virtual time for
+// every quantum of Ticks, so that one that never blocks does not keep the clock
+// from moving; used is told of each.
+func (p *Proc) Pace(d time.Duration, used func(time.Duration)) { p.pace, p.onPace = d, used }
 
 // Wait blocks until the queue is woken, or a signal arrives (ErrInterrupted).
 // Callers check their condition again afterwards.

@@ -44,6 +44,32 @@ func TestSleepIsVirtual(t *testing.T) {
 
 // A pipeline of three moves more than a pipe holds, and the head of it gets a
 // broken pipe when the tail goes away.
+// A process with a pace that never blocks lets the clock move, and can be killed.
+func TestPace(t *testing.T) {
+	k := newKernel()
+	used := time.Duration(0)
+	p := k.Spawn(nil, "busy", func(p *Proc) int {
+		p.Pace(10*time.Millisecond, func(d time.Duration) { used += d })
+		k.Spawn(p, "child", func(p *Proc) int {
+			for {
+				p.Tick()
+			}
+		})
+		for {
+			p.Tick()
+		}
+	})
+	k.Clock().After(time.Second, "kill", func() {
+		for _, q := range []int{p.ID, p.ID + 1} {
+			k.live[q].Signal(SIGKILL)
+		}
+	})
+	drive(k)
+	if k.Live() != 0 || used != 1980*time.Millisecond && used != 2*time.Second {
+		t.Errorf("%d processes, %v of cpu time in a second", k.Live(), used)
+	}
+}
+
 func TestPipeline(t *testing.T) {
 	k := newKernel()
 	a, b := k.NewPipe(16), k.NewPipe(16)

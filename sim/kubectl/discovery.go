@@ -157,6 +157,9 @@ func (c *Client) discover() (*Mapper, error) {
 					if r.ResponseKind != nil {
 						e.Kind = r.ResponseKind.Kind
 					}
+					if e.Singular == "" { // servers behind the aggregation layer may leave it out
+						e.Singular = strings.ToLower(e.Kind)
+					}
 					for _, sub := range r.Subresources {
 						e.Subresources = append(e.Subresources, sub.Subresource)
 					}

@@ -158,6 +158,9 @@ func explainError(err error) (string, int) {
 	if errors.Is(err, kernel.ErrInterrupted) {
 		return "", 130
 	}
+	if errors.Is(err, kernel.ErrBrokenPipe) { // nobody reads any more: SIGPIPE
+		return "", 141
+	}
 	if text, ok := invalidText(err); ok {
 		return text, 1
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/kubonsai/kubonsai/sim/api/resource"
 	"github.com/spf13/pflag"
@@ -97,7 +98,7 @@ func (o *topOptions) Run(s *Session) error {
 	if err != nil {
 		return err
 	}
-	mapper, err := c.Mapper()
+	mapper, err := c.FreshMapper() // a metrics server may have come since
 	if err != nil {
 		return err
 	}
@@ -138,8 +139,46 @@ func (o *topOptions) Run(s *Session) error {
 	if o.nodes {
 		return o.printNodes(s, c, mapper, items)
 	}
+	if len(items) == 0 {
+		return o.noPods(s, c, mapper, q)
+	}
 	return o.printPods(s, items)
 }
+
+// noPods tells why there are no metrics: no pods, or too young ones.
+func (o *topOptions) noPods(s *Session, c *Client, mapper *Mapper, query url.Values) error {
+	m, err := mapper.Find("pods")
+	if err != nil {
+		return err
+	}
+	namespace := o.namespace
+	if o.allNamespaces {
+		namespace = ""
+	}
+	t, err := c.List(m, namespace, query, 0)
+	if err != nil {
+		return err
+	}
+	pods := tree.Maps(t, "items")
+	for _, p := range pods {
+		created, err := time.Parse(time.RFC3339, tree.String(p, "metadata", "creationTimestamp"))
+		if age := s.Now().Sub(created); err == nil && age > metricsCreationDelay {
+			return fmt.Errorf("Metrics not available for pod %s/%s, age: %s", tree.Namespace(p), tree.Name(p), age)
+		}
+	}
+	switch {
+	case len(pods) > 0:
+		return errors.New("metrics not available yet")
+	case o.allNamespaces:
+		s.Errorf("No resources found\n")
+	default:
+		s.Errorf("No resources found in %s namespace.\n", o.namespace)
+	}
+	return nil
+}
+
+// metricsCreationDelay is how old a pod may be without metrics.
+const metricsCreationDelay = 2 * time.Minute
 
 type usage struct {
 	namespace, pod, name string
@@ -174,7 +213,7 @@ func (o *topOptions) printNodes(s *Session, c *Client, mapper *Mapper, items []t
 	w := printer.NewTabWriter(s.Stdout)
 	defer w.Flush()
 	if !o.noHeaders {
-		fmt.Fprintln(w, "NAME\tCPU(cores)\tCPU(%)\tMEMORY(bytes)\tMEMORY(%)")
+		fmt.Fprintln(w, "NAME\tCPU(cores)\tCPU(%)\tMEMORY(bytes)\tMEMORY(%)\t")
 	}
 	for _, u := range us {
 		node, err := c.Get(nodes, "", u.pod, "")
@@ -193,7 +232,7 @@ func (o *topOptions) printNodes(s *Session, c *Client, mapper *Mapper, items []t
 			}
 			return fmt.Sprintf("%d%%", int64(float64(a)/float64(b)*100))
 		}
-		fmt.Fprintf(w, "%s\t%dm\t%s\t%dMi\t%s\n", u.pod, u.cpu.MilliValue(), share(u.cpu.MilliValue(), cpu.MilliValue()),
+		fmt.Fprintf(w, "%s\t%dm\t%s\t%dMi\t%s\t\n", u.pod, u.cpu.MilliValue(), share(u.cpu.MilliValue(), cpu.MilliValue()),
 			u.memory.Value()/(1<<20), share(u.memory.Value(), memory.Value()))
 	}
 	return nil
@@ -217,14 +256,6 @@ func (o *topOptions) printPods(s *Session, items []tree.Map) error {
 			us = append(us, all)
 		}
 	}
-	if len(us) == 0 {
-		if o.allNamespaces {
-			s.Errorf("No resources found\n")
-		} else {
-			s.Errorf("No resources found in %s namespace.\n", o.namespace)
-		}
-		return nil
-	}
 	o.sort(us)
 	w := printer.NewTabWriter(s.Stdout)
 	defer w.Flush()
@@ -238,20 +269,18 @@ func (o *topOptions) printPods(s *Session, items []tree.Map) error {
 			cells = append(cells, u.name)
 		}
 		cells = append(cells, fmt.Sprintf("%dm", u.cpu.MilliValue()), fmt.Sprintf("%dMi", u.memory.Value()/(1<<20)))
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
+		fmt.Fprintln(w, strings.Join(cells, "\t")+"\t") // upstream ends every cell
 	}
 	if !o.noHeaders {
 		head := "CPU(cores)\tMEMORY(bytes)"
+		head = "NAME\t" + head
 		if o.containers {
-			head = "NAME\t" + head
 			head = "POD\t" + head
-		} else {
-			head = "NAME\t" + head
 		}
 		if o.allNamespaces {
 			head = "NAMESPACE\t" + head
 		}
-		fmt.Fprintln(w, head)
+		fmt.Fprintln(w, head+"\t")
 	}
 	var sum usage
 	for _, u := range us {
@@ -260,7 +289,12 @@ func (o *topOptions) printPods(s *Session, items []tree.Map) error {
 		sum.memory.Add(u.memory)
 	}
 	if o.sum {
-		pad := strings.Repeat("\t", strings.Count(map[bool]string{true: "x\t", false: ""}[o.allNamespaces]+map[bool]string{true: "x\t", false: ""}[o.containers], "\t"))
+		pad := ""
+		for _, column := range []bool{o.allNamespaces, o.containers} {
+			if column {
+				pad += "\t"
+			}
+		}
 		fmt.Fprintf(w, "%s\t________\t________\t\n%s\t%dm\t%dMi\t\n", pad, pad, sum.cpu.MilliValue(), sum.memory.Value()/(1<<20))
 	}
 	return nil

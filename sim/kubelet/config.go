@@ -6,6 +6,7 @@ package kubelet
 import (
 	"encoding/base64"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"slices"
@@ -44,7 +45,7 @@ func (k *Kubelet) config(p *pod, c *ctr, img *image.Image) (*container.Config, e
 	}
 	cfg := &container.Config{Name: spec.Name, Image: img, Argv: img.Argv(expand(spec.Command), expand(spec.Args)), Env: env,
 		Dir: spec.WorkingDir, UID: -1, GID: -1, Stdin: spec.Stdin, StdinOnce: spec.StdinOnce, TTY: spec.TTY, MessagePath: spec.TerminationMessagePath,
-		MemoryLimit: spec.Resources.Limits.Memory().Value()}
+		MemoryLimit: spec.Resources.Limits.Memory().Value(), CPULimit: spec.Resources.Limits.Cpu().MilliValue()}
 	if c.cur != nil {
 		cfg.Attempt = c.cur.Attempt + 1
 	}
@@ -58,6 +59,12 @@ func (k *Kubelet) config(p *pod, c *ctr, img *image.Image) (*container.Config, e
 			cfg.GID = int(*sc.RunAsGroup)
 		}
 		nonRoot = sc.RunAsNonRoot != nil && *sc.RunAsNonRoot
+		if sc.FSGroup != nil {
+			cfg.Groups = append(cfg.Groups, int(*sc.FSGroup))
+		}
+		for _, g := range sc.SupplementalGroups {
+			cfg.Groups = append(cfg.Groups, int(g))
+		}
 	}
 	if sc := spec.SecurityContext; sc != nil {
 		if sc.RunAsUser != nil {
@@ -451,6 +458,7 @@ func (k *Kubelet) checkVolume(p *pod, v *volume) error {
 			return fmt.Errorf("persistentvolumeclaim %q is not bound", name)
 		}
 		v.fs = k.persistent(claim.Spec.VolumeName)
+		p.ownVolume(v)
 	}
 	return nil
 }
@@ -474,8 +482,29 @@ func (k *Kubelet) volumeFS(p *pod, v *volume) *vfs.FS {
 	if e := v.spec.EmptyDir; e != nil && e.Medium == "Memory" && e.SizeLimit != nil {
 		v.fs.SetLimit(e.SizeLimit.Value())
 	}
+	if v.spec.EmptyDir != nil {
+		v.fs.OnGrow(func(delta int64) error { p.emptyDirGrew(v, delta); return nil })
+	}
+	p.ownVolume(v)
 	k.fill(p, v)
 	return v.fs
+}
+
+// fsGroup is the group that owns the pod's volumes.
+func (p *pod) fsGroup() *int64 {
+	if sc := p.obj.Spec.SecurityContext; sc != nil {
+		return sc.FSGroup
+	}
+	return nil
+}
+
+// ownVolume gives a volume to the pod's fsGroup; what is made in it follows.
+// https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+func (p *pod) ownVolume(v *volume) {
+	if g := p.fsGroup(); g != nil {
+		_ = v.fs.Chmod("/", 0o777|fs.ModeSetgid)
+		_ = v.fs.Chown("/", -1, int(*g))
+	}
 }
 
 // fill writes a projected volume's files as the kubelet does: a dated directory
@@ -496,6 +525,9 @@ func (k *Kubelet) fill(p *pod, v *volume) {
 		full := "/" + dir + "/" + x.path
 		_ = f.MkdirAll(full[:strings.LastIndex(full, "/")], 0o755)
 		_ = f.WriteFile(full, x.data, 0o600)
+		if p.fsGroup() != nil {
+			x.mode |= 0o440
+		}
 		_ = f.Chmod(full, fsMode(x.mode))
 		top, _, _ := strings.Cut(x.path, "/")
 		tops[top] = true

@@ -576,7 +576,8 @@ func (k *Kubelet) running(namespace, name, containerName string) *container.Cont
 type ContainerUsage struct {
 	Name     string
 	MilliCPU int64
-	Memory   int64
+	Memory   int64 // bytes
+	Started  time.Time
 }
 
 // PodUsage is what the containers of a pod use now; false when the pod does not
@@ -591,7 +592,7 @@ func (k *Kubelet) PodUsage(namespace, name string) ([]ContainerUsage, bool) {
 		n := p.obj.Spec.Containers[i].Name
 		if c := p.ctr(n); c != nil && c.cur != nil && c.cur.State == container.Running {
 			cpu, mem := c.cur.Usage()
-			out = append(out, ContainerUsage{n, cpu, mem})
+			out = append(out, ContainerUsage{n, cpu, mem, c.cur.Started})
 		}
 	}
 	return out, len(out) > 0

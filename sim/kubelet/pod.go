@@ -70,8 +70,9 @@ type pod struct {
 	timer       *clock.Timer
 	retry       *clock.Timer
 	deadline    *clock.Timer
-	busy        bool // a sync is under way
-	again       bool // another one was asked for meanwhile
+	storage     *clock.Timer // the next look at what it has written
+	busy        bool         // a sync is under way
+	again       bool         // another one was asked for meanwhile
 	admitted    bool
 	mounted     bool
 	mountTries  int
@@ -170,6 +171,7 @@ func (k *Kubelet) gone(p *pod) {
 	p.timer.Stop()
 	p.retry.Stop()
 	p.deadline.Stop()
+	p.storage.Stop()
 	p.stopProbes()
 	p.removed = true
 	p.release()
@@ -741,6 +743,7 @@ func (k *Kubelet) startContainer(p *pod, c *ctr, then func(failed bool)) {
 				cur := c.cur
 				cur.OnExit(func() { k.exited(p, c, cur) })
 				cur.OnEvent(func() { p.probeEvent(c) })
+				cur.OnWrite(p.wrote)
 				if err := cur.Start(); err != nil {
 					failEvent("RunContainerError", err.Error())
 					return
@@ -929,6 +932,7 @@ func (k *Kubelet) conclude(p *pod) {
 	p.release()
 	p.retry.Stop()
 	p.deadline.Stop()
+	p.storage.Stop()
 	p.stopProbes()
 	if p.sandbox != nil {
 		p.sandbox.Close()
@@ -952,6 +956,9 @@ func (k *Kubelet) terminate(p *pod) {
 	p.terminating, p.asked = true, true
 	p.stopProbes()
 	grace := gracePeriod(p.obj)
+	if p.failReason == "Evicted" {
+		grace = time.Second
+	}
 	if first {
 		k.writeStatus(p)
 	}

@@ -16,6 +16,7 @@ import (
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	"github.com/kubonsai/kubonsai/sim/api/resource"
 	"github.com/kubonsai/kubonsai/sim/container"
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/network"
@@ -32,6 +33,7 @@ type LogOptions struct {
 	TailLines    *int64
 	LimitBytes   *int64
 	Stream       string
+	Warn         func(text string)
 }
 
 // ExecOptions say which streams a client asked for.
@@ -103,6 +105,10 @@ func (k *Kubelet) Logs(o *corev1.Pod, name string, opts LogOptions) ([]byte, res
 	w := &logWriter{opts: opts, left: -1}
 	if opts.LimitBytes != nil {
 		w.left = *opts.LimitBytes
+	}
+	if n := cur.Log().Dropped(); n > 0 && opts.Warn != nil && opts.TailLines == nil && opts.SinceTime == nil && opts.SinceSeconds == nil && cur.Log().Tell() {
+		opts.Warn(fmt.Sprintf("the simulation keeps the last %s of a container's log: %d older lines of %q are gone",
+			resource.NewQuantity(int64(k.Runtime.LogLimit), resource.BinarySI), n, name))
 	}
 	lines, next := cur.Log().Lines(0)
 	lines = w.filter(lines, k.Clock.Now())

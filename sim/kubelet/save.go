@@ -261,6 +261,7 @@ func (k *Kubelet) restore(p *pod, s *savedPod) {
 		if cur != nil && cur.State == container.Running {
 			cur.OnExit(func() { k.exited(p, c, cur) })
 			cur.OnEvent(func() { p.probeEvent(c) })
+			cur.OnWrite(p.wrote)
 			ready, started := c.ready, c.started
 			k.startProbes(p, c)
 			c.ready, c.started = ready, started

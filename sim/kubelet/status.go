@@ -98,7 +98,7 @@ func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
 		s.Resources = &corev1.ResourceRequirements{Requests: r.Requests, Limits: r.Limits}
 		s.AllocatedResources = r.Requests
 	}
-	s.User = k.user(p, cur)
+	s.User = k.user(cur)
 	if c.prev != nil {
 		s.LastTerminationState.Terminated = c.prev
 	}
@@ -144,17 +144,12 @@ func (p *pod) oldStatus(c *ctr) *corev1.ContainerStatus {
 }
 
 // user is who the container runs as; most run as the same.
-func (k *Kubelet) user(p *pod, cur *container.Container) *corev1.ContainerUser {
+func (k *Kubelet) user(cur *container.Container) *corev1.ContainerUser {
 	key := [2]int{cur.UID, cur.GID}
 	groups := []int64{int64(cur.GID)}
-	if sc := p.obj.Spec.SecurityContext; sc != nil {
-		if sc.FSGroup != nil && !slices.Contains(groups, *sc.FSGroup) {
-			groups = append(groups, *sc.FSGroup)
-		}
-		for _, g := range sc.SupplementalGroups {
-			if !slices.Contains(groups, g) {
-				groups = append(groups, g)
-			}
+	for _, g := range cur.Groups {
+		if !slices.Contains(groups, int64(g)) {
+			groups = append(groups, int64(g))
 		}
 	}
 	if u := k.users[key]; u != nil && len(groups) == 1 {
@@ -220,7 +215,7 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 	if p.terminating && p.noneStarted() && p.failReason == "" {
 		shown = "Pending" // what the last real look at it found
 	}
-	st.Conditions = k.sharedConditions(Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now))
+	st.Conditions = k.sharedConditions(p.disruption(Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now)))
 	// The phase does not become final before everything has ended for sure.
 	if (phase == "Succeeded" || phase == "Failed") && !p.finished {
 		phase = old.Phase

@@ -63,6 +63,10 @@ type Request struct {
 	Local  netip.AddrPort // the server's address
 }
 
+// Raw is the method of a message that is no HTTP: Body is what the client has
+// written to the connection, the response's Body what came back.
+const Raw = "TCP"
+
 // Response is the answer. When Stream is set the body arrives through it after
 // the head (watches, logs that are followed) until it is closed.
 type Response struct {

@@ -105,7 +105,7 @@ func (s *Shell) open(name string, mode openMode) (*desc, error) {
 		return nil, err
 	}
 	if missing != nil && s.ctx.UID != 0 {
-		_ = s.ctx.FS.Chown(p, s.ctx.UID, s.ctx.UID)
+		s.ctx.FS.Own(p, s.ctx.UID)
 	}
 	d := &desc{refs: 1, onClose: func() { _ = f.Close() }}
 	if want&4 != 0 {

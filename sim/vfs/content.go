@@ -22,6 +22,7 @@ type page struct {
 
 type content struct {
 	size  int64
+	held  int64 // bytes of the pages that are its own
 	pages map[int64]*page
 }
 
@@ -76,9 +77,13 @@ func (c *content) writeAt(b []byte, off int64) {
 		switch {
 		case p == nil && isZero(chunk):
 		case in == 0 && len(chunk) == PageSize && isZero(chunk):
-			delete(c.pages, i)
+			c.drop(i)
 		default:
-			p = c.own(i)
+			if p == nil || p.owner != c {
+				c.held += int64(len(c.own(i).data))
+			}
+			p = c.pages[i]
+			before := len(p.data)
 			if need := in + len(chunk); len(p.data) < need {
 				if cap(p.data) < need {
 					grown := make([]byte, len(p.data), min(PageSize, max(need, 2*cap(p.data))))
@@ -90,6 +95,7 @@ func (c *content) writeAt(b []byte, off int64) {
 				clear(p.data[old:])
 			}
 			copy(p.data[in:], chunk)
+			c.held += int64(len(p.data) - before)
 		}
 		b = b[len(chunk):]
 		off += int64(len(chunk))
@@ -115,15 +121,26 @@ func (c *content) own(i int64) *page {
 	return p
 }
 
+func (c *content) drop(i int64) {
+	if p := c.pages[i]; p != nil && p.owner == c {
+		c.held -= int64(len(p.data))
+	}
+	delete(c.pages, i)
+}
+
 func (c *content) truncate(size int64) {
 	if size < c.size {
 		for i := range c.pages {
 			start := i * PageSize
 			if start >= size {
-				delete(c.pages, i)
-			} else if start+int64(len(c.pages[i].data)) > size {
-				p := c.own(i)
+				c.drop(i)
+			} else if p := c.pages[i]; start+int64(len(p.data)) > size {
+				if p.owner == c {
+					c.held -= int64(len(p.data))
+				}
+				p = c.own(i)
 				p.data = p.data[:size-start]
+				c.held += size - start
 			}
 		}
 	}

@@ -77,6 +77,7 @@ func (f *FS) open(p string, flag int, perm fs.FileMode) (*File, error) {
 		}
 		if flag&os.O_TRUNC != 0 && h.node.data.size > 0 {
 			_ = h.fs.grow(-h.node.data.size)
+			h.fs.stored -= h.node.data.held
 			h.node.data.truncate(0)
 			h.node.mtime = h.fs.now()
 		}
@@ -134,12 +135,17 @@ func (h *File) Write(b []byte) (int, error) {
 	if end > maxFileSize {
 		return 0, h.fail("write", EFBIG)
 	}
+	if h.fs.stored > maxStored && !isZero(b) {
+		return 0, h.fail("write", ENOSPC)
+	}
 	if delta := end - h.node.data.size; delta > 0 && h.node.links > 0 {
 		if err := h.fs.grow(delta); err != nil {
 			return 0, h.fail("write", err)
 		}
 	}
+	held := h.node.data.held
 	h.node.data.writeAt(b, h.off)
+	h.fs.stored += h.node.data.held - held
 	h.off = end
 	h.node.mtime = h.fs.now()
 	h.fs.gen++
@@ -179,7 +185,9 @@ func (h *File) Truncate(size int64) error {
 			return h.fail("truncate", err)
 		}
 	}
+	held := h.node.data.held
 	h.node.data.truncate(size)
+	h.fs.stored += h.node.data.held - held
 	h.node.mtime = h.fs.now()
 	h.fs.gen++
 	return nil

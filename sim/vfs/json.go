@@ -91,7 +91,7 @@ func (f *FS) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("file tree: %w", err)
 	}
 	nodes := map[string]*node{}
-	var used int64
+	var used, stored int64
 	for _, s := range in.Nodes {
 		if s.Path != Clean(s.Path) {
 			return fmt.Errorf("file tree: path %q is not clean", s.Path)
@@ -131,6 +131,7 @@ func (f *FS) UnmarshalJSON(data []byte) error {
 				}
 				n.data.size = s.Size
 				used += s.Size
+				stored += n.data.held
 			case s.Mode&fs.ModeSymlink == 0:
 				return fmt.Errorf("file tree: %q has mode %v", s.Path, s.Mode)
 			}
@@ -150,7 +151,7 @@ func (f *FS) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("file tree: no root")
 	}
 	keepSpecial(f.root, root)
-	f.root, f.used, f.inode, f.gen = root, used, max(in.Inode, f.inode), max(in.Gen, f.gen)+1
+	f.root, f.used, f.stored, f.inode, f.gen = root, used, stored, max(in.Inode, f.inode), max(in.Gen, f.gen)+1
 	return nil
 }
 

@@ -44,12 +44,21 @@ type FS struct {
 	lower  *FS
 	mounts map[string]mount
 	used   int64
+	stored int64 // of used, what takes memory: zeros do not
 	limit  int64
 	onGrow func(delta int64) error
 	gen    uint64
 	inode  uint64
 	owner  int // of new files
+	groups []int
+
+	readOnly bool   // see SetReadOnly
+	writable string // a file that can be written all the same
 }
+
+// maxStored bounds the memory that one tree takes, whatever size it has: a
+// program that writes without end gets ENOSPC.
+const maxStored = 64 << 20
 
 type mount struct {
 	fs       *FS
@@ -116,6 +125,17 @@ func (f *FS) newNode(mode fs.FileMode) *node {
 
 // SetOwner makes uid (and the group of that number) the owner of what is created from now on.
 func (f *FS) SetOwner(uid int) { f.owner = uid }
+
+// SetReadOnly lets nothing of the tree be changed but what is mounted in it, its
+// devices, and the file named by except ("" is none).
+func (f *FS) SetReadOnly(except string) { f.readOnly, f.writable = true, except }
+
+// SetGroups says which groups the tree's user is in, the primary one first:
+// Access and Own go by them. Without any, the user's is the one of the same number.
+func (f *FS) SetGroups(gids ...int) { f.groups = gids }
+
+// Groups are those of SetGroups.
+func (f *FS) Groups() []int { return f.groups }
 
 // SetLimit bounds what the tree's own layer may hold; 0 is no bound.
 func (f *FS) SetLimit(bytes int64) { f.limit = bytes }
@@ -235,7 +255,7 @@ func (f *FS) resolve(p string, follow bool) (loc, error) {
 	trailing := strings.HasSuffix(p, "/")
 	links := 0
 restart:
-	l := loc{fs: f, path: "/", outer: "/", ent: f.rootEntry()}
+	l := loc{fs: f, path: "/", outer: "/", ent: f.rootEntry(), ro: f.readOnly}
 	for rest != "" && rest != "/" {
 		var name string
 		name, rest, _ = strings.Cut(strings.TrimPrefix(rest, "/"), "/")
@@ -247,8 +267,11 @@ restart:
 		}
 		dir := l.outer
 		next := loc{fs: l.fs, path: path.Join(l.path, name), outer: path.Join(l.outer, name), parent: l.ent, name: name, ro: l.ro}
+		if l.ro && l.fs.writable == next.path {
+			next.ro = false
+		}
 		if m, ok := l.fs.mounts[next.path]; ok {
-			next = loc{fs: m.fs, path: "/", outer: next.outer, name: name, ent: m.fs.rootEntry(), ro: l.ro || m.readOnly}
+			next = loc{fs: m.fs, path: "/", outer: next.outer, name: name, ent: m.fs.rootEntry(), ro: m.readOnly || m.fs.readOnly}
 		} else {
 			next.ent = l.ent.child(name)
 		}
@@ -335,6 +358,11 @@ func (l *loc) upperNode() (*node, error) {
 // put places a node under its name, in place of nothing.
 func (l *loc) put(n *node) {
 	dir := l.fs.upperDir(path.Dir(l.path))
+	if dir.mode&fs.ModeSetgid != 0 {
+		if n.gid = dir.gid; n.mode.IsDir() {
+			n.mode |= fs.ModeSetgid
+		}
+	}
 	dir.children[l.name] = n
 	dir.mtime = l.fs.now()
 	l.fs.gen++
@@ -380,6 +408,7 @@ func (f *FS) release(n *node) {
 	}
 	if n.links--; n.links == 0 && n.data != nil {
 		_ = f.grow(-n.data.size)
+		f.stored -= n.data.held
 	}
 }
 
@@ -693,6 +722,19 @@ func (f *FS) Chown(p string, uid, gid int) error {
 	})
 }
 
+// Own gives a file that a user has just made to them and their primary group,
+// unless its directory hands down its own group.
+func (f *FS) Own(p string, uid int) {
+	gid := uid
+	if len(f.groups) > 0 {
+		gid = f.groups[0]
+	}
+	if dir, err := f.Stat(path.Dir(Clean(p))); err == nil && dir.Mode()&fs.ModeSetgid != 0 {
+		gid = -1
+	}
+	_ = f.Chown(p, uid, gid)
+}
+
 // Chtimes sets the modification time (access times are not kept).
 func (f *FS) Chtimes(p string, atime, mtime time.Time) error {
 	return f.change("chtimes", p, true, func(n *node) { n.mtime = mtime })
@@ -706,10 +748,10 @@ func (f *FS) Access(p string, uid int, want fs.FileMode) error {
 	if err != nil {
 		return pathError("access", p, err)
 	}
-	if want&2 != 0 && l.ro {
+	n := l.ent.node()
+	if want&2 != 0 && l.ro && n.dev == nil {
 		return pathError("access", p, EROFS)
 	}
-	n := l.ent.node()
 	if uid == 0 {
 		if want&1 != 0 && !n.mode.IsDir() && n.mode&0o111 == 0 {
 			return pathError("access", p, EACCES)
@@ -726,6 +768,8 @@ func (f *FS) Access(p string, uid int, want fs.FileMode) error {
 	perm := n.mode.Perm()
 	if n.uid == uid {
 		perm >>= 6
+	} else if slices.Contains(f.groups, n.gid) {
+		perm >>= 3
 	}
 	if perm&want != want {
 		return pathError("access", p, EACCES)

@@ -101,6 +101,79 @@ func TestZerosAreCheap(t *testing.T) {
 	}
 }
 
+// A program that writes without end runs into the bound on memory, and gets it
+// back by removing what it wrote.
+func TestStoredIsBounded(t *testing.T) {
+	f := New(tick())
+	chunk := bytes.Repeat([]byte("spam\n"), 1<<18)
+	write := func() (n int, err error) {
+		for ; err == nil && n < 1000; n++ {
+			err = f.AppendFile(fmt.Sprintf("/f%d", n%3), chunk, 0o644)
+		}
+		return n, err
+	}
+	must(t, f.WriteFile("/small", chunk[:1000], 0o644))
+	b, err := json.Marshal(f)
+	must(t, err)
+	g := New(tick())
+	must(t, json.Unmarshal(b, g))
+	if g.stored != 1000 || f.stored != 1000 {
+		t.Errorf("stored %d, after a reload %d", f.stored, g.stored)
+	}
+	must(t, f.Remove("/small"))
+	n, err := write()
+	if !errors.Is(err, ENOSPC) || n*len(chunk) < maxStored || n*len(chunk) > maxStored*5/4 {
+		t.Fatalf("%d writes of %d bytes, %v", n, len(chunk), err)
+	}
+	must(t, f.AppendFile("/zeros", make([]byte, 1<<20), 0o644))
+	for _, p := range []string{"/f0", "/f1", "/f2"} {
+		must(t, f.Remove(p))
+	}
+	if f.stored != 0 {
+		t.Errorf("%d bytes are stored in an empty tree", f.stored)
+	}
+}
+
+// A read-only tree can be changed at its mounts, its devices and one file.
+func TestReadOnlyTree(t *testing.T) {
+	f := New(tick())
+	must(t, f.WriteFile("/log", nil, 0o644))
+	f.AddDevices(strings.NewReader(""))
+	f.Mount("/v", New(tick()), false)
+	f.SetReadOnly("/log")
+	for p, ok := range map[string]bool{"/x": false, "/v/x": true, "/log": true, "/dev/null": true, "/dev/x": false} {
+		if err := f.WriteFile(p, []byte("x"), 0o644); (err == nil) != ok || err != nil && !errors.Is(err, EROFS) {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+}
+
+// Groups give access, and a directory with the setgid bit hands down its own.
+func TestGroups(t *testing.T) {
+	f := New(tick())
+	f.SetGroups(3000, 2000)
+	must(t, f.Mkdir("/v", 0o777))
+	must(t, f.Chmod("/v", 0o777|fs.ModeSetgid))
+	must(t, f.Chown("/v", 0, 2000))
+	must(t, f.WriteFile("/v/a", nil, 0o640))
+	must(t, f.WriteFile("/b", nil, 0o640))
+	must(t, f.Mkdir("/v/d", 0o755))
+	for _, p := range []string{"/v/a", "/b"} {
+		f.Own(p, 1000)
+	}
+	gid := func(p string) int {
+		info, err := f.Stat(p)
+		must(t, err)
+		return info.Sys().(*Stat).GID
+	}
+	if got := fmt.Sprint(gid("/v/a"), gid("/b"), gid("/v/d")); got != "2000 3000 2000" {
+		t.Errorf("groups %s", got)
+	}
+	if f.Access("/v/a", 7, 4) != nil || f.Access("/v/a", 7, 2) == nil {
+		t.Error("a member of the group may read, and not write")
+	}
+}
+
 func TestLimit(t *testing.T) {
 	f := New(tick())
 	f.SetLimit(10)
@@ -379,6 +452,13 @@ func TestContentAgainstSlice(t *testing.T) {
 		got, _ := f.ReadFile("/f")
 		if !bytes.Equal(got, want) {
 			t.Fatalf("content differs: %d bytes, want %d", len(got), len(want))
+		}
+		held := int64(0)
+		for _, p := range h.node.data.pages {
+			held += int64(len(p.data))
+		}
+		if f.stored != held {
+			t.Fatalf("%d bytes are said to be stored, %d are", f.stored, held)
 		}
 	}
 }

@@ -4,11 +4,13 @@
 package resource
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	apiregistrationv1 "github.com/kubonsai/kubonsai/sim/api/apiregistration/v1"
 	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
 	coordinationv1 "github.com/kubonsai/kubonsai/sim/api/coordination/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
@@ -58,6 +60,40 @@ func init() {
 				controller = strings.ToLower(gvk.GroupKind().String()) + "/" + ref.Name
 			}
 			return []any{r.Name, controller, r.Revision, age(r, now)}
+		},
+	})
+	Register("apiservices.apiregistration.k8s.io", &Strategy{
+		Default: func(obj metav1.Object) {
+			if r := obj.(*apiregistrationv1.APIService).Spec.Service; r != nil && r.Port == nil {
+				r.Port = new(int32(443))
+			}
+		},
+		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
+			s := obj.(*apiregistrationv1.APIService)
+			v := validator{errs: validateMeta(s, false, func(name string) []string {
+				if want := s.Spec.Version + "." + s.Spec.Group; name != want {
+					return []string{fmt.Sprintf("must be `spec.version+\".\"+spec.group`: %q", want)}
+				}
+				return nil
+			})}
+			return v.errs
+		},
+		Columns: []column{nameColumn(), text("Service", "Who answers for the group."), text("Available", "Whether they do."), ageColumn()},
+		Row: func(obj metav1.Object, now time.Time) []any {
+			s := obj.(*apiregistrationv1.APIService)
+			service, available := "Local", "Unknown"
+			if r := s.Spec.Service; r != nil {
+				service = r.Namespace + "/" + r.Name
+			}
+			for _, c := range s.Status.Conditions {
+				if c.Type == apiregistrationv1.Available {
+					available = string(c.Status)
+					if c.Status != apiregistrationv1.ConditionTrue {
+						available += " (" + c.Reason + ")"
+					}
+				}
+			}
+			return []any{s.Name, service, available, age(s, now)}
 		},
 	})
 	Register("runtimeclasses.node.k8s.io", &Strategy{

@@ -37,7 +37,7 @@ func runScript(args []string) int {
 	dir := f.String("dir", "", "folder whose files the script finds in its home directory (copied; never written to)")
 	nodes := f.String("nodes", "1", nodesHelp)
 	noCluster := f.Bool("no-cluster", false, "begin without a cluster, as --nodes 0")
-	metrics := f.Bool("metrics-server", false, "measure pods, so that HorizontalPodAutoscalers act (kind has no metrics server)")
+	metrics := f.Bool("metrics-server", false, "start with a metrics server, for kubectl top and HorizontalPodAutoscalers (kind has none)")
 	limit := f.Duration("timeout", 24*time.Hour, "virtual time after which the script is stopped")
 	start := f.String("start", "", "virtual time at which the cluster starts, RFC 3339 (default 2026-01-01T00:00:00Z)")
 	rest, status, ok := parse(&runCommand, f, args, 1, 1)

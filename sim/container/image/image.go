@@ -27,10 +27,30 @@ var catalogueYAML []byte
 
 // Behaviour says what a program of an image does.
 type Behaviour struct {
-	// Kind is one of: entrypoint (runs the rest of its arguments), nginx,
-	// httpd, http (answers from Routes), tcp (accepts connections), sleep
-	// (does nothing until it is told to stop), stress, exit, print.
+	// Kind is one of
+	//   - entrypoint: runs the rest of its arguments
+	//   - servers: http (answers from Routes), files (static files), nginx,
+	//     httpd (Apache), httpbin, guestbook, liveness, redis, sql (Server is
+	//     mysql or postgres), tcp (accepts connections)
+	//   - sleep (does nothing until it is told to stop), stress, exit
+	//   - commands: print (gives Answers), perl, redis-cli, mysql, psql.
 	Kind string `json:"kind"`
+	// Modes are what the program is instead when its arguments begin so:
+	// "-m http.server", "netexec".
+	Modes map[string]Behaviour `json:"modes,omitempty"`
+	// Answers are what kind print says by its arguments, or their end; "" is
+	// for none, "*" for all others. Arguments without an answer get Missing on
+	// stderr and the status Code.
+	Answers map[string]string `json:"answers,omitempty"`
+	// Refused is what kind print says when nothing listens on its Port.
+	Refused string `json:"refused,omitempty"`
+	// Listing is how kind files shows a directory: ${LIST} are its entries.
+	Listing string `json:"listing,omitempty"`
+	// ReadyMS is how long it takes until the port is open; all lines of Log but
+	// the first are printed then.
+	ReadyMS int `json:"ready_ms,omitempty"`
+	// Data is the directory in which a store keeps what it is given.
+	Data string `json:"data,omitempty"`
 	// Title is what the process table shows; "" is the command line.
 	Title string `json:"title,omitempty"`
 	// Workers are the process titles of further processes.
@@ -38,7 +58,8 @@ type Behaviour struct {
 	Port    int      `json:"port,omitempty"`
 	Ports   []int    `json:"ports,omitempty"` // further ports that accept connections
 	PortEnv string   `json:"portEnv,omitempty"`
-	// PortFlag is a command line flag that sets the port: "-p", "--port".
+	// PortFlag is a command line flag that sets the port: "-p", "--port"; "#"
+	// means the first argument that is a number.
 	PortFlag string   `json:"portFlag,omitempty"`
 	Routes   []Route  `json:"routes,omitempty"`
 	Log      []string `json:"log,omitempty"`    // lines printed at the start
@@ -53,7 +74,8 @@ type Behaviour struct {
 	// Code is the exit status of kind exit.
 	Code int `json:"code,omitempty"`
 	// Requires are environment variables without any of which the program ends
-	// at once, with Missing on stderr and status 1.
+	// at once, with Missing on stderr and status 1; a store whose Data is there
+	// already does not ask for them.
 	Requires []string `json:"requires,omitempty"`
 	Missing  string   `json:"missing,omitempty"`
 	// CPU is what one request costs, in milliseconds of one core.
@@ -223,7 +245,16 @@ func Default() *Catalogue {
 }
 
 // Add adds a page's own images, in the form of catalogue.yaml; a repository of
-// the same name is replaced.
+// the same name is replaced. A few lines are enough:
+//
+//	images:
+//	- name: example/shop
+//	  versions: ["1.0", "1.1"]
+//	  command: [/shop]
+//	  programs:
+//	    /shop: {kind: http, port: 8080, routes: [{path: /, body: "shop ${VERSION} on ${HOSTNAME}"}]}
+//
+// The error names the line of an unknown field, and the kinds that there are.
 func (c *Catalogue) Add(doc []byte) error {
 	if err := c.add(doc); err != nil {
 		return fmt.Errorf("image catalogue: %w", err)
@@ -235,7 +266,7 @@ func (c *Catalogue) Add(doc []byte) error {
 func (c *Catalogue) add(doc []byte) error {
 	var f file
 	if err := yaml.UnmarshalStrict(doc, &f); err != nil {
-		return err
+		return located(doc, err)
 	}
 	maps.Copy(c.toolsets, f.Toolsets)
 	maps.Copy(c.bases, f.Bases)
@@ -250,6 +281,15 @@ func (c *Catalogue) add(doc []byte) error {
 		if r.Name == "" {
 			return errors.New("an image without a name")
 		}
+		if err := r.Settings.check(); err != nil {
+			return fmt.Errorf("%s: %w", r.Name, err)
+		}
+		for _, tag := range slices.Sorted(maps.Keys(r.Tags)) {
+			s := r.Tags[tag]
+			if err := s.check(); err != nil {
+				return fmt.Errorf("%s:%s: %w", r.Name, tag, err)
+			}
+		}
 		for _, s := range r.Versions {
 			if _, err := expand(s); err != nil {
 				return fmt.Errorf("%s: %w", r.Name, err)
@@ -261,6 +301,47 @@ func (c *Catalogue) add(doc []byte) error {
 				return fmt.Errorf("%s: %w", n, err)
 			}
 			c.repos[ref.Repo] = r
+		}
+	}
+	return nil
+}
+
+// located adds the line of an unknown field, which the decoder does not know.
+func located(doc []byte, err error) error {
+	_, name, ok := strings.Cut(err.Error(), `unknown field "`)
+	if !ok {
+		return err
+	}
+	name, _, _ = strings.Cut(name, `"`)
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	for i, line := range strings.Split(string(doc), "\n") {
+		if at := strings.Index(line, name+":"); at == 0 || at > 0 && strings.IndexByte(" {,-", line[at-1]) >= 0 {
+			return fmt.Errorf("line %d: unknown field %q", i+1, name)
+		}
+	}
+	return err
+}
+
+// kinds are those of Behaviour.
+var kinds = strings.Fields("entrypoint http files httpd httpbin guestbook nginx redis sql liveness tcp sleep stress exit print perl redis-cli mysql psql")
+
+// check refuses programs that the runtime does not know.
+func (s *Settings) check() error {
+	for _, name := range slices.Sorted(maps.Keys(s.Programs)) {
+		if err := s.Programs[name].check(); err != nil {
+			return fmt.Errorf("program %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (b Behaviour) check() error {
+	if !slices.Contains(kinds, b.Kind) {
+		return fmt.Errorf("unknown kind %q; there are %s", b.Kind, strings.Join(kinds, ", "))
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.Modes)) {
+		if err := b.Modes[k].check(); err != nil {
+			return fmt.Errorf("mode %q: %w", k, err)
 		}
 	}
 	return nil

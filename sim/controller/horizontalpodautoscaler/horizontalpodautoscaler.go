@@ -36,6 +36,8 @@ type Usage struct {
 type Metrics interface {
 	// Pod returns the usage of a pod's containers by name; false when there is none yet.
 	Pod(namespace, name string) (map[string]Usage, bool)
+	// Unavailable is why the resource metrics API does not answer, "" when it does.
+	Unavailable() string
 }
 
 // Controller reconciles HorizontalPodAutoscalers.

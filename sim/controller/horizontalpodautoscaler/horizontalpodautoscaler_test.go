@@ -35,6 +35,8 @@ spec:
 // load is the same for every pod, shared out among them.
 type load struct{ total, pods int64 }
 
+func (l *load) Unavailable() string { return "" }
+
 func (l *load) Pod(namespace, name string) (map[string]Usage, bool) {
 	return map[string]Usage{"nginx": {MilliCPU: l.total / l.pods}}, true
 }

@@ -123,8 +123,12 @@ func (a *attempt) sample(name corev1.ResourceName, container string, sel labels.
 	unable := func(what string) error {
 		return fmt.Errorf("unable to get metrics for resource %s: %s", name, what)
 	}
-	if a.metrics == nil {
-		return nil, unable("unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)")
+	why := "the server could not find the requested resource"
+	if a.metrics != nil {
+		why = a.metrics.Unavailable()
+	}
+	if why != "" {
+		return nil, unable("unable to fetch metrics from resource metrics API: " + why + " (get pods.metrics.k8s.io)")
 	}
 	s := &sample{pods: a.pods.List(a.hpa.Namespace, sel), usage: map[string]int64{}}
 	all := map[string]int64{}

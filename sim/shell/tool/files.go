@@ -307,7 +307,7 @@ func (t *T) copy(src, dst string, depth int) {
 // own gives a new file to the user.
 func (t *T) own(p string) {
 	if t.UID != 0 {
-		_ = t.FS.Chown(p, t.UID, t.UID)
+		t.FS.Own(p, t.UID)
 	}
 }
 

@@ -81,17 +81,29 @@ func (t *T) owner(info fs.FileInfo) (user, group string) {
 	if !ok {
 		return "root", "root"
 	}
-	return t.userName(st.UID), t.userName(st.GID)
+	return t.userName(st.UID), t.groupName(st.GID)
 }
 
 func (t *T) userName(id int) string {
-	switch {
-	case id == 0:
-		return "root"
-	case id == t.UID && t.User != "":
+	if id == t.UID && t.User != "" {
 		return t.User
 	}
-	if b, err := t.FS.ReadFile("/etc/passwd"); err == nil {
+	return t.named("/etc/passwd", id)
+}
+
+func (t *T) groupName(id int) string {
+	if id == t.UID && t.User != "" && len(t.FS.Groups()) == 0 {
+		return t.User
+	}
+	return t.named("/etc/group", id)
+}
+
+// named is what passwd or group call a number; the number itself when they do not.
+func (t *T) named(file string, id int) string {
+	if id == 0 {
+		return "root"
+	}
+	if b, err := t.FS.ReadFile(file); err == nil {
 		for _, l := range strings.Split(string(b), "\n") {
 			if f := strings.Split(l, ":"); len(f) > 2 && f[2] == strconv.Itoa(id) {
 				return f[0]

@@ -6,6 +6,7 @@ package tool
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -64,7 +65,19 @@ func init() {
 	reg("pgrep [options] <pattern>", pgrep, "pgrep", "pkill", "killall", "pidof")
 	reg("top [-b] [-n N]", top, "top", "htop")
 	reg("id [OPTION]... [USER]", id, "id")
-	reg("whoami", func(t *T) int { t.puts(t.user() + "\n"); return 0 }, "whoami", "logname")
+	reg("whoami", func(t *T) int {
+		u := t.user()
+		if u == strconv.Itoa(t.UID) {
+			if t.busybox() {
+				t.errorf("unknown uid %s", u)
+			} else {
+				t.errorf("cannot find name for user ID %s", u)
+			}
+			return 1
+		}
+		t.puts(u + "\n")
+		return 0
+	}, "whoami", "logname")
 	reg("groups", func(t *T) int { t.puts(t.user() + "\n"); return 0 }, "groups")
 	reg("tty", func(t *T) int {
 		if t.TTY == nil {
@@ -997,18 +1010,50 @@ func id(t *T) int {
 		t.errorf("‘%s’: no such user", t.args[0])
 		return 1
 	}
-	n := strconv.Itoa(t.UID)
-	switch {
-	case (t.has("u") || t.has("g") || t.has("G")) && t.has("n"):
-		t.puts(u + "\n")
-	case t.has("u") || t.has("g") || t.has("G"):
-		t.puts(n + "\n")
-	default:
-		named := n
-		if u != n {
-			named = n + "(" + u + ")"
+	// named is "0(root)", or the number alone where it has no name.
+	named := func(id int, name string) string {
+		if n := strconv.Itoa(id); name == "" || name == n {
+			return n
 		}
-		t.printf("uid=%s gid=%s groups=%s\n", named, named, named)
+		return fmt.Sprintf("%d(%s)", id, name)
+	}
+	gids := t.FS.Groups()
+	if len(gids) == 0 {
+		gids = []int{t.UID}
+	}
+	group := func(id int) string {
+		if id == t.UID && len(t.FS.Groups()) == 0 {
+			return u
+		}
+		return t.groupName(id)
+	}
+	all := slices.Clone(gids)
+	slices.Sort(all)
+	word := func(id int, name string) string {
+		if t.has("n") && name != "" {
+			return name
+		}
+		return strconv.Itoa(id)
+	}
+	switch {
+	case t.has("u"):
+		t.puts(word(t.UID, u) + "\n")
+	case t.has("g"):
+		t.puts(word(gids[0], group(gids[0])) + "\n")
+	default:
+		var list []string
+		for _, g := range all {
+			if t.has("G") {
+				list = append(list, word(g, group(g)))
+			} else {
+				list = append(list, named(g, group(g)))
+			}
+		}
+		if t.has("G") {
+			t.puts(strings.Join(list, " ") + "\n")
+			break
+		}
+		t.printf("uid=%s gid=%s groups=%s\n", named(t.UID, u), named(gids[0], group(gids[0])), strings.Join(list, ","))
 	}
 	return 0
 }

@@ -140,7 +140,7 @@ func (p *Process) file(name string, flag int) (stream, error) {
 		return stream{}, err
 	}
 	if missing != nil && p.UID != 0 {
-		_ = p.FS.Chown(name, p.UID, p.UID)
+		p.FS.Own(name, p.UID)
 	}
 	return stream{in: f, out: f, close: func() { _ = f.Close() }}, nil
 }
