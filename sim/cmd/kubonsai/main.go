@@ -16,7 +16,7 @@ type command struct {
 	run                     func(args []string) int
 }
 
-var commands = []*command{&runCommand, &recordCommand, &replayCommand, &serveCommand}
+var commands = []*command{&runCommand, &recordCommand, &replayCommand, &doctestCommand, &serveCommand}
 
 func main() { os.Exit(dispatch(os.Args[1:])) }
 
