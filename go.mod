@@ -10,6 +10,7 @@ require (
 	github.com/itchyny/timefmt-go v0.1.6
 	github.com/spf13/pflag v1.0.10
 	github.com/tidwall/btree v1.8.2
+	github.com/yuin/goldmark v1.8.7
 	golang.org/x/net v0.49.0
 	k8s.io/apimachinery v0.36.2
 	k8s.io/client-go v0.36.2

@@ -7,6 +7,7 @@ package sim
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kubonsai/kubonsai/sim/api"
@@ -35,10 +36,15 @@ const (
 
 // EnableMetricsServer installs a metrics server, as `minikube addons enable
 // metrics-server` does; kubectl top works some 40 s of virtual time later. On a
-// cluster that has one it changes nothing.
+// cluster that has one it changes nothing. Unlike the one of the manifest it
+// runs beside the control plane, so that draining a worker is not in its way.
 func (c *Cluster) EnableMetricsServer() error {
 	text, _ := examples.Fetch(metricsURL)
-	return c.create(string(text))
+	const anywhere = "      nodeSelector: {kubernetes.io/os: linux}\n"
+	return c.create(strings.Replace(string(text), anywhere, `      nodeSelector: {kubernetes.io/os: linux, node-role.kubernetes.io/control-plane: ""}
+      tolerations:
+      - {key: node-role.kubernetes.io/control-plane, effect: NoSchedule}
+`, 1))
 }
 
 // metricsServer answers for the group metrics.k8s.io.

@@ -64,6 +64,9 @@ func (m *Machine) Timers() []string { return m.clock.Names() }
 // Runnable reports whether a user program could run now.
 func (m *Machine) Runnable() bool { return m.kernel.Runnable() }
 
+// Quanta is kernel.Kernel.Quanta of the machine's programs.
+func (m *Machine) Quanta() int { return m.kernel.Quanta() }
+
 // Jump runs the cluster without regard to the wall until done returns true:
 // what is runnable first, then the next timer, however far away it is, but
 // none after limit (the zero time is no limit). It returns false when limit is

@@ -6,6 +6,10 @@
 //     ```yaml kubonsai file=NAME.yaml url=http://…     a file in the reader's home
 //     ```text                                          shown as it is
 //
+// Comments are for the author and for kubonsai doctest; "kubonsai page nodes=N"
+// says how many nodes the page's cluster has. Plain text directly after a block
+// that runs is what it prints.
+//
 // A page begins with lines "key: value" up to an empty line. A translation names
 // the page it translates (code: ../index.md): each {{code}} in it is that page's
 // next fenced block, in which the pairs after {{words}} are replaced.
@@ -18,7 +22,7 @@ function inline(text) {
   const kept = []
   const keep = html => `\u0001${kept.push(html) - 1}\u0001`
   return escape(text.replace(/`([^`]+)`/g, (_, c) => keep(`<code>${escape(c)}</code>`)))
-    .replace(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>').replace(/(^|[\s(])\*([^*\s][^*]*)\*/g, '$1<em>$2</em>')
+    .replace(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>').replace(/(^|[^\w*])\*([^*\s][^*]*)\*/g, '$1<em>$2</em>')
     .replace(/\[([^\]]+)\]\(([^)\s]+)\)/g, '<a href="$2">$1</a>')
     .replace(/\u0001(\d+)\u0001/g, (_, i) => kept[i])
 }
@@ -53,6 +57,7 @@ export function render(source) {
   }
   const out = [], toc = [], used = new Set()
   let i = 0
+  let fails = false // a comment says that a command of the next block fails
   const until = stop => {
     const part = []
     while (i < lines.length && !stop(lines[i])) part.push(lines[i++])
@@ -69,7 +74,10 @@ export function render(source) {
       const words = m[2].split(/\s+/).filter(Boolean)
       const data = words.filter(w => w.includes('=')).map(w => ` data-${w.slice(0, w.indexOf('='))}="${escape(w.slice(w.indexOf('=') + 1))}"`).join('')
       const marked = words.includes('kubonsai') ? ' kubonsai' : ''
-      out.push(`<pre${m[1] === 'text' ? ' class="text"' : ''}><code class="language-${m[1] || 'text'}${marked}"${data}>${highlight(code, m[1])}</code></pre>`)
+      const wrong = fails ? ' data-fails' : ''
+      fails = false
+      const printed = m[1] === 'text' && /<code class="language-sh kubonsai"/.test(out.at(-1) ?? '')
+      out.push(`<pre${m[1] === 'text' ? ` class="text${printed ? ' printed' : ''}"` : ''}><code class="language-${m[1] || 'text'}${marked}"${data}${wrong}>${highlight(code, m[1])}</code></pre>`)
     } else if ((m = /^(#{1,3}) (.*)$/.exec(line))) {
       i++
       const id = slug(m[2], used)
@@ -92,6 +100,10 @@ export function render(source) {
     } else if (line === '[[toc]]') {
       i++
       out.push('\u0002')
+    } else if (line.startsWith('<!--')) {
+      fails ||= /^<!-- kubonsai .*\b(fails|exit=[1-9])/.test(line)
+      until(l => l.includes('-->'))
+      i++
     } else if (line.startsWith('<')) out.push(until(l => !l.trim()).join('\n'))
     else out.push(`<p>${inline(until(l => !l.trim() || /^(```|#|\||> |- )/.test(l)).join('\n'))}</p>`)
   }
@@ -100,15 +112,30 @@ export function render(source) {
 }
 
 const words = {
-  en: { skip: 'Skip to the text', tutorial: 'ReplicaSets', embed: 'Embed', other: '日本語', foot: 'kubonsai is a simulation of Kubernetes v1.36 that runs in your browser. It is not affiliated with the Cloud Native Computing Foundation.' },
-  ja: { skip: '本文へ移動', tutorial: 'ReplicaSet', embed: '埋め込み方', other: 'English', foot: 'kubonsaiは、ブラウザーの中で動くKubernetes v1.36のシミュレーションです。Cloud Native Computing Foundationとは関係ありません。' },
+  en: { skip: 'Skip to the text', other: '日本語', next: 'Next', foot: 'kubonsai is a simulation of Kubernetes v1.36 that runs in your browser. It is not affiliated with the Cloud Native Computing Foundation.' },
+  ja: { skip: '本文へ移動', other: 'English', next: '次へ', foot: 'kubonsaiは、ブラウザーの中で動くKubernetes v1.36のシミュレーションです。Cloud Native Computing Foundationとは関係ありません。' },
 }
 
-function layout({ meta, html }, file) {
+// The pages in reading order, with their names in the header.
+const order = {
+  why: { en: 'Why Kubernetes', ja: 'なぜ必要か' },
+  index: { en: 'ReplicaSets', ja: 'ReplicaSet' },
+  scale: { en: 'Scale', ja: '増やす' },
+  break: { en: 'Break', ja: '壊す' },
+  embed: { en: 'Embed', ja: '埋め込み方' },
+  doctest: { en: 'Test', ja: 'テスト' },
+}
+
+function layout({ meta, html }, file, settings) {
   const lang = meta.lang ?? 'en', w = words[lang], up = file.includes('/') ? '../' : ''
   const own = file.replace(/^ja\//, ''), there = lang === 'ja' ? `../${own}` : `ja/${own}`
   const otherLang = lang === 'ja' ? 'en' : 'ja'
   const clean = p => p.replace(/index\.html$/, '') || './'
+  const name = own.replace(/\.html$/, ''), keys = Object.keys(order)
+  const link = (k, text, more = '') => `<a href="${clean(`${k}.html`)}"${more}>${text}</a>`
+  const follower = keys[keys.indexOf(name) + 1]
+  // Each page that is a course of its own has a cluster of its own.
+  const cluster = /\bnodes=(\d+)/.exec(settings)
   return `<!doctype html>
 <html lang="${lang}">
 <head>
@@ -120,16 +147,17 @@ function layout({ meta, html }, file) {
 <link rel="icon" href="${up}icon.svg" type="image/svg+xml">
 <link rel="alternate" hreflang="${otherLang}" href="${clean(there)}">
 <link rel="stylesheet" href="${up}site.css">
-<script type="module" src="${up}kubonsai.js" data-nodes="${meta.nodes ?? 3}" data-offline="${up}sw.js"></script>
+<script type="module" src="${up}kubonsai.js" data-nodes="${cluster?.[1] ?? 3}" data-offline="${up}sw.js"${name === 'index' || !cluster ? '' : ` data-name="${name}"`}></script>
 </head>
 <body>
 <a class="skip" href="#text">${w.skip}</a>
 <header class="top">
-<a class="brand" href="${lang === 'ja' ? './' : './'}"><img src="${up}icon.svg" alt="" width="28" height="28">kubonsai</a>
-<nav aria-label="kubonsai"><a href="./"${own === 'index.html' ? ' aria-current="page"' : ''}>${w.tutorial}</a> <a href="embed.html"${own === 'embed.html' ? ' aria-current="page"' : ''}>${w.embed}</a> <a href="${clean(there)}" lang="${otherLang}" hreflang="${otherLang}">${w.other}</a></nav>
+<a class="brand" href="./"><img src="${up}icon.svg" alt="" width="28" height="28">kubonsai</a>
+<nav aria-label="kubonsai">${keys.map(k => link(k, order[k][lang], k === name ? ' aria-current="page"' : '')).join(' ')} <a href="${clean(there)}" lang="${otherLang}" hreflang="${otherLang}">${w.other}</a></nav>
 </header>
 <main id="text">
 ${html}
+${follower ? `<p class="next">${w.next}: ${link(follower, order[follower][lang], ' rel="next"')}</p>` : ''}
 </main>
 <footer><p>${w.foot}</p></footer>
 </body>
@@ -143,7 +171,7 @@ function translate(file, source) {
   if (!from) return source
   const [text, words = ''] = source.split('\n{{words}}\n')
   const pairs = words.split('\n').filter(l => l.includes(' => ')).map(l => l.split(' => '))
-  const blocks = readFileSync(path.join(path.dirname(file), from), 'utf8').match(/^```[^\n]*\n[\s\S]*?^```$/gm)
+  const blocks = readFileSync(path.join(path.dirname(file), from), 'utf8').match(/^(?:<!-- kubonsai [^\n]*-->\n)*```[^\n]*\n[\s\S]*?^```$/gm)
   let n = 0
   const out = text.replace(/^\{\{code\}\}$/gm, () => pairs.reduce((b, [a, z]) => b.replaceAll(new RegExp(a.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') + '(?=\n|$)', 'g'), () => z), blocks[n++]))
   if (n !== blocks.length) throw new Error(`${file} shows ${n} blocks, the page it translates has ${blocks.length}`)
@@ -155,6 +183,9 @@ export function build(from, to) {
     if (!entry.endsWith('.md')) continue
     const file = entry.replace(/\.md$/, '.html').replaceAll('\\', '/')
     mkdirSync(path.join(to, path.dirname(file)), { recursive: true })
-    writeFileSync(path.join(to, file), layout(render(translate(path.join(from, entry), readFileSync(path.join(from, entry), 'utf8'))), file))
+    const source = readFileSync(path.join(from, entry), 'utf8')
+    const original = /^code: (.*)$/m.exec(source)?.[1]
+    const settings = /<!-- kubonsai page ([^>]*)-->/.exec(original ? readFileSync(path.join(from, path.dirname(entry), original), 'utf8') : source)?.[1] ?? ''
+    writeFileSync(path.join(to, file), layout(render(translate(path.join(from, entry), source)), file, settings))
   }
 }

@@ -67,6 +67,7 @@ type Kernel struct {
 	panics  func(p *Proc, reason any, stack []byte)
 	quantum int  // process steps since the last yield; see Tick
 	used    bool // the last Step ended because its quantum was used up
+	quanta  int  // how many have been used up
 	onSpend func(until time.Time)
 }
 
@@ -210,6 +211,10 @@ func (k *Kernel) Step() bool {
 // wall clock now.
 func (k *Kernel) UsedUp() bool { return k.used }
 
+// Quanta is how many quanta processes have used up so far. A host without a
+// person to stop it bounds with it how long a program may compute.
+func (k *Kernel) Quanta() int { return k.quanta }
+
 // park gives the baton back and waits to be resumed.
 func (p *Proc) park() {
 	if p.kernel.current != p {
@@ -276,6 +281,7 @@ func (p *Proc) Tick() {
 		return
 	}
 	p.kernel.quantum, p.kernel.used = 0, true
+	p.kernel.quanta++
 	p.checkDoom()
 	d := quantumTime
 	if p.pace > 0 {

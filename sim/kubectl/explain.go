@@ -235,6 +235,7 @@ func (o *explainOptions) Run(s *Session) error {
 			}
 		}
 		if next == nil {
+			s.Printf("%s", b.String())
 			return fmt.Errorf("field %q does not exist", path[len(path)-1])
 		}
 		n = next.node

@@ -37,7 +37,7 @@ func TestErrors(t *testing.T) {
 		"kubectl config use-context nope":                       {"", "error: no context exists with the name: \"nope\"\n", 1},
 		"kubectl top pods":                                      {"", "error: Metrics API not available\n", 1},
 		"kubectl explain nope":                                  {"", "the server doesn't have a resource type \"nope\"\n", 1},
-		"kubectl explain pod.spec.nope":                         {"", "error: field \"nope\" does not exist\n", 1},
+		"kubectl explain pod.spec.nope":                         {"KIND:       Pod\nVERSION:    v1\n\n", "error: field \"nope\" does not exist\n", 1},
 		"kubectl get -f nowhere.yaml":                           {"", "error: the path \"nowhere.yaml\" does not exist\n", 1},
 		"kubectl get -f bad-indent.yaml":                        {"", "error: error parsing bad-indent.yaml: error converting YAML to JSON: yaml: line 5: mapping values are not allowed in this context\n", 1},
 		"kubectl get -f no-kind.yaml":                           {"", "error: resource mapping not found for name: \"x\" namespace: \"\" from \"no-kind.yaml\": no matches for kind \"Deployment\" in version \"apps/v2\"\nensure CRDs are installed first\n", 1},

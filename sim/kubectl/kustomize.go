@@ -120,9 +120,38 @@ type kustomizer struct{ s *Session }
 
 var kustomizationFiles = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
+// deprecatedFields are the fields of a kustomization that have a successor.
+var deprecatedFields = []struct{ field, instead, note string }{
+	{"bases", "resources", ""}, {"commonLabels", "labels", ""}, {"patchesJson6902", "patches", ""},
+	{"patchesStrategicMerge", "patches", ""}, {"vars", "replacements", " [EXPERIMENTAL]"},
+}
+
+// directory checks that the root of a kustomization is one.
+func (k *kustomizer) directory(dir string) error {
+	full := k.s.Path(dir)
+	if info, err := k.s.FS.Stat(full); err == nil {
+		if !info.IsDir() {
+			return fmt.Errorf("must build at directory: '%s': file is not directory", dir)
+		}
+		return nil
+	}
+	missing := full
+	for up := path.Dir(missing); up != missing; missing, up = up, path.Dir(up) {
+		if _, err := k.s.FS.Stat(up); err == nil {
+			break
+		}
+	}
+	return fmt.Errorf("must build at directory: not a valid directory: evalsymlink failure on '%s' : lstat %s: no such file or directory", dir, missing)
+}
+
 func (k *kustomizer) build(dir string, depth int) ([]tree.Map, error) {
 	if depth > 20 {
 		return nil, fmt.Errorf("cycle detected: candidate root '%s'", k.s.Path(dir))
+	}
+	if depth == 0 {
+		if err := k.directory(dir); err != nil {
+			return nil, err
+		}
 	}
 	var data []byte
 	found := false
@@ -138,6 +167,11 @@ func (k *kustomizer) build(dir string, depth int) ([]tree.Map, error) {
 	t := tree.Map{}
 	if err := yaml.Unmarshal(data, &t); err != nil {
 		return nil, fmt.Errorf("invalid Kustomization: %v", err)
+	}
+	for _, d := range deprecatedFields {
+		if _, ok := t[d.field]; ok {
+			k.s.Errorf("# Warning: '%s' is deprecated. Please use '%s' instead.%s Run 'kustomize edit fix' to update your Kustomization automatically.\n", d.field, d.instead, d.note)
+		}
 	}
 	var objs []tree.Map
 	for _, r := range append(tree.Slice(t, "resources"), tree.Slice(t, "bases")...) {

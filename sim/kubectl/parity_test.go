@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubonsai/kubonsai/sim/api/protobuf"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
@@ -30,6 +31,12 @@ func serveHTTP(t *testing.T, w *world) string {
 		req := &rest.Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(), Header: rest.Header{}, Body: body}
 		for k := range r.Header {
 			req.Header[k] = strings.Join(r.Header[k], ",")
+		}
+		if r.Header.Get("Content-Type") == protobuf.ContentType {
+			if data, err := protobuf.Decode(body); err == nil {
+				req.Body = data
+				req.Header["Content-Type"] = "application/json"
+			}
 		}
 		mu.Lock()
 		resp := w.server.Serve(req)
@@ -95,6 +102,18 @@ func TestParity(t *testing.T) {
 	if _, err := os.Stat(realKubectl); err != nil || testing.Short() {
 		t.Skip("the real kubectl has not been built: make parity")
 	}
+	scripts, err := filepath.Glob("testdata/parity*.txt")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal(err, len(scripts))
+	}
+	for _, script := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".txt"), func(t *testing.T) { parity(t, script) })
+	}
+}
+
+// parity types the lines of a script that begin with "$ "; the lines after
+// "== NAME" are a file.
+func parity(t *testing.T, script string) {
 	ours, theirs := newWorld(t), newWorld(t)
 	url := serveHTTP(t, theirs)
 	dir := t.TempDir()
@@ -102,7 +121,7 @@ func TestParity(t *testing.T) {
 	config = regexp.MustCompile(`(?m)^ +(certificate-authority-data|client-\w+-data): .*\n`).ReplaceAllString(config, "")
 	config = strings.ReplaceAll(config, "  user:\n", "  user: {}\n")
 	os.WriteFile(filepath.Join(dir, ".kubeconfig"), []byte(config), 0o600)
-	data, err := os.ReadFile("testdata/parity.txt")
+	data, err := os.ReadFile(script)
 	if err != nil {
 		t.Fatal(err)
 	}

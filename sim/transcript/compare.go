@@ -29,6 +29,10 @@ type Step struct {
 	Stderr  []string
 }
 
+// SecondTerminal ends the command of a step that went on beside the others
+// until it was stopped: a watch, whose objects are compared one by one.
+const SecondTerminal = "   # in a second terminal, until stopped"
+
 // alphabet is what Kubernetes makes random names of.
 const alphabet = "[bcdfghjklmnpqrstvwxz2456789]"
 
@@ -225,7 +229,7 @@ type view struct {
 }
 
 func viewOf(s Step) view {
-	if strings.Contains(s.Command, "in a second terminal") {
+	if strings.HasSuffix(s.Command, SecondTerminal) {
 		return view{exit: "0", stdout: states(s.Stdout)}
 	}
 	lines := func(in []string) []string {

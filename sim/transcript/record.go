@@ -158,11 +158,7 @@ func Record(s *Scenario, opts sim.Options) (string, error) {
 			run := c.Terminal("1").Start(d.text, sim.RunOptions{OnOutput: collect(&out, &errs)})
 			ended := func() bool { _, done := run.Done(); return done }
 			if !c.Jump(c.Now().Add(stepLimit), ended) {
-				run.Interrupt()
-				if !c.Jump(c.Now().Add(time.Minute), ended) {
-					run.Kill()
-					c.Jump(c.Now().Add(time.Minute), ended)
-				}
+				End(c, run)
 			}
 			code, done := run.Done()
 			if !done {
@@ -183,14 +179,23 @@ func Record(s *Scenario, opts sim.Options) (string, error) {
 				return "", fmt.Errorf("stop %s: nothing of that name was started", d.name)
 			}
 			delete(running, d.name)
-			b.run.Interrupt()
-			c.Jump(c.Now().Add(time.Minute), func() bool { _, done := b.run.Done(); return done })
+			End(c, b.run)
 			steps = append(steps, Step{N: number[i], At: b.at, Exit: "0",
-				Command: b.command + "   # in a second terminal, until stopped",
+				Command: b.command + SecondTerminal,
 				Stdout:  Lines(b.stdout.String()), Stderr: Lines(b.stderr.String())})
 		}
 	}
 	return Format(comments, steps), nil
+}
+
+// End interrupts a command, and kills it if it takes no heed of that.
+func End(c *sim.Machine, run *sim.Run) {
+	ended := func() bool { _, done := run.Done(); return done }
+	run.Interrupt()
+	if !c.Jump(c.Now().Add(time.Minute), ended) {
+		run.Kill()
+		c.Jump(c.Now().Add(time.Minute), ended)
+	}
 }
 
 func collect(out, errs *strings.Builder) func(int, []byte) {

@@ -38,6 +38,30 @@ export function markingOf(script: HTMLScriptElement | null): Marking {
   return { languages, selector: script?.dataset['selector'] ?? '' }
 }
 
+/** What the choice of blocks looks at; see site/test/fixtures/blocks.json. */
+export interface Candidate {
+  language: string
+  text: string
+  /** Whether the block, or something around it, is marked. */
+  mark?: '' | 'on' | 'inherited' | 'off' | undefined
+  /** The page names the block's language, or selects the block. */
+  asked?: boolean | undefined
+  /** The page names languages at all. */
+  some?: boolean | undefined
+  attribute?: string | undefined
+  title?: string | undefined
+}
+
+/** What a block is, and a file's name. `kubonsai doctest` chooses by the same rules. */
+export function choose(c: Candidate): { kind: '' | Block['kind']; file: string } {
+  const on = c.mark === 'on' || c.mark === 'inherited', data = /^(ya?ml|json)$/.test(c.language), shell = shells.has(c.language)
+  const title = c.title && /^[\w./-]+\.\w+$/.test(c.title) ? c.title : ''
+  const file = c.attribute || (shell ? '' : title || fileName.exec(c.text.split('\n', 1)[0] ?? '')?.[1] || '')
+  if (c.mark === 'off') return { kind: '', file: '' }
+  if (file && (on || c.asked || (c.some && data))) return { kind: 'file', file }
+  return { kind: !data && (c.mark === 'on' || (on && shell) || c.asked) ? 'snippet' : '', file: '' }
+}
+
 /** Every block below root that is marked and not yet taken. */
 export function findBlocks(root: ParentNode, marking: Marking): Block[] {
   const found: Block[] = []
@@ -48,18 +72,14 @@ export function findBlocks(root: ParentNode, marking: Marking): Block[] {
     const off = pre.closest<HTMLElement>('[data-kubonsai="off"], .no-kubonsai')
     const on = pre.closest<HTMLElement>('.kubonsai, [data-kubonsai]:not([data-kubonsai="off"])') ?? (code.matches('.kubonsai, [data-kubonsai]') ? code : null)
     if (off && !(on && off.contains(on) && off !== on)) continue
-    const inherited = on && !on.matches('pre, code, ' + boxes)
-    const asked = (marking.selector && (pre.matches(marking.selector) || code.matches(marking.selector))) || marking.languages.has(language)
+    const mark = on ? on.matches('pre, code, ' + boxes) ? 'on' : 'inherited' : ''
+    const asked = Boolean(marking.selector && (pre.matches(marking.selector) || code.matches(marking.selector))) || marking.languages.has(language)
     const text = textOf(code)
     const box = boxOf(pre)
     const data = (name: string): string | undefined => [code, pre, box].map(e => e.dataset[name]).find(v => v !== undefined)
-    let file = data('file') ?? titleOf(box) ?? fileName.exec(text.split('\n', 1)[0] ?? '')?.[1]
-    if (shells.has(language) && data('file') === undefined) file = undefined
-    if (file && (on || asked || (marking.languages.size > 0 && /^(ya?ml|json)$/.test(language)))) {
-      found.push({ code, box, kind: 'file', language, text, file, url: data('url') })
-    } else if ((on && !inherited && !/^(ya?ml|json)$/.test(language)) || (on && shells.has(language)) || (asked && !/^(ya?ml|json)$/.test(language))) {
-      found.push({ code, box, kind: 'snippet', language, text })
-    }
+    const { kind, file } = choose({ language, text, mark, asked, some: marking.languages.size > 0, attribute: data('file'), title: titleOf(box) })
+    if (kind === 'file') found.push({ code, box, kind, language, text, file, url: data('url') })
+    else if (kind) found.push({ code, box, kind, language, text })
   }
   return found
 }
@@ -80,8 +100,7 @@ function boxOf(pre: HTMLElement): HTMLElement {
 }
 
 function titleOf(box: HTMLElement): string | undefined {
-  const title = box.querySelector('[class*="codeBlockTitle"], .filename, .code-title, figcaption')?.textContent?.trim()
-  return title && /^[\w./-]+\.\w+$/.test(title) ? title : undefined
+  return box.querySelector('[class*="codeBlockTitle"], .filename, .code-title, figcaption')?.textContent?.trim()
 }
 
 /** The text of a block as its author wrote it. */

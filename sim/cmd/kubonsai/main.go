@@ -17,7 +17,7 @@ type command struct {
 	run                     func(args []string) int
 }
 
-var commands = []*command{&runCommand, &recordCommand, &replayCommand, &serveCommand}
+var commands = []*command{&runCommand, &recordCommand, &replayCommand, &doctestCommand, &serveCommand}
 
 // softLimit is the memory, in bytes, beyond which the collector works harder
 // before more is taken: a cluster of 5,000 nodes and 150,000 pods stays within

@@ -21,7 +21,7 @@ const module = "github.com/kubonsai/kubonsai/"
 // packages of its own layer's folder and of the layers below only.
 var layers = [][]string{
 	{"wasm/browser", "wasm/texttool", "wasm/worker", "sim/cmd/kubonsai"},
-	{"wasm/internal"},
+	{"wasm/internal", "sim/doctest"},
 	{"wasm/bridge", "sim/transcript", "sim/simtest", "sim/httpserver", "sim/journal"},
 	{"sim"},
 	{"sim/examples"},

@@ -494,17 +494,20 @@ func (p *sedParser) parse() error {
 			}
 			if p.peek() == '\\' {
 				p.pos++
+				from := p.pos
 				p.blanks("")
 				if p.peek() == '\n' {
 					p.pos++
+				} else {
+					p.pos = from // GNU: blanks after the backslash are text
 				}
 			}
 			var b strings.Builder
 			for p.pos < len(p.src) && p.src[p.pos] != '\n' {
 				if p.src[p.pos] == '\\' && p.pos+1 < len(p.src) {
 					p.pos++
-					if p.src[p.pos] == 't' {
-						b.WriteByte('\t')
+					if at := strings.IndexByte("tn", p.src[p.pos]); at >= 0 {
+						b.WriteByte("\t\n"[at])
 						p.pos++
 						continue
 					}
