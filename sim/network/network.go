@@ -161,7 +161,7 @@ type Path struct {
 
 // Resolver answers one exact name, without search paths, as the name server
 // at that address does; the zero Addr is the world's DNS. The kind is 0, NoHost
-// (NXDOMAIN) or NoServer.
+// (NXDOMAIN), NoServer (no answer) or Refused (nobody serves names there).
 type Resolver interface {
 	Query(from *Namespace, server netip.Addr, name string) (Answer, Kind)
 }
@@ -358,6 +358,8 @@ func (ns *Namespace) Lookup(host string) ([]netip.Addr, error) {
 		switch answer, kind := ns.Query(ns.DNS.Server(), name); {
 		case kind == NoServer:
 			return nil, &Error{Kind: NoServer, Host: host, After: resolverWait}
+		case kind == Refused:
+			return nil, &Error{Kind: NoServer, Host: host}
 		case len(answer.Addrs) > 0:
 			return answer.Addrs, nil
 		}

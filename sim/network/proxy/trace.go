@@ -69,7 +69,7 @@ func (t *tracing) name(host string) []netip.Addr {
 	for _, name := range t.from.DNS.Candidates(host) {
 		answer, kind := t.from.Query(server, name)
 		switch {
-		case kind == network.NoServer:
+		case kind == network.NoServer || kind == network.Refused:
 			t.steps[at].Result = fmt.Sprintf("%s: the name server %s does not answer", host, server)
 			t.address(netip.AddrPortFrom(server, 53), network.UDP)
 			return nil
