@@ -54,6 +54,9 @@ type Options struct {
 	// MetricsServer measures pods for autoscaling and kubectl top; a new
 	// cluster has none, as kind's.
 	MetricsServer bool
+	// CloudLoadBalancer gives services of type LoadBalancer an address; without
+	// a cloud, as on kind, they stay pending. See Cluster.SwitchLoadBalancer.
+	CloudLoadBalancer bool
 	// Log is told of faults of the simulation itself; nil drops them.
 	Log func(text string)
 }
@@ -167,7 +170,7 @@ func defaultSpec(opts Options) provision.Spec {
 	}
 	return provision.Spec{Tool: provision.Kind, Name: "kind", Nodes: nodes,
 		FirstNode: netip.AddrFrom4([4]byte{172, 18, 0, 2}), Server: netip.AddrPortFrom(loopback, defaultAPIPort),
-		MetricsServer: opts.MetricsServer, ImagesPresent: opts.ImagesPresent, AllNodePorts: true, Connected: true}
+		MetricsServer: opts.MetricsServer, CloudLoadBalancer: opts.CloudLoadBalancer, ImagesPresent: opts.ImagesPresent, AllNodePorts: true, Connected: true}
 }
 
 // Restore makes a machine of a snapshot. What the backend held before is

@@ -22,6 +22,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/controller/garbagecollector"
 	"github.com/kubonsai/kubonsai/sim/controller/horizontalpodautoscaler"
 	"github.com/kubonsai/kubonsai/sim/controller/job"
+	"github.com/kubonsai/kubonsai/sim/controller/loadbalancer"
 	"github.com/kubonsai/kubonsai/sim/controller/namespace"
 	"github.com/kubonsai/kubonsai/sim/controller/nodelifecycle"
 	"github.com/kubonsai/kubonsai/sim/controller/persistentvolume"
@@ -43,14 +44,35 @@ import (
 
 // parts are what a cluster is wired of.
 type parts struct {
-	server    *apiserver.Server
-	factory   *client.Factory
-	admin     *client.Client
-	network   *network.Network
-	proxy     *proxy.Proxy
-	runtime   *container.Runtime
-	kubelet   *kubelet.Kubelet
-	readerNet *network.Namespace // the reader's machine as a host on this network
+	server       *apiserver.Server
+	factory      *client.Factory
+	admin        *client.Client
+	network      *network.Network
+	proxy        *proxy.Proxy
+	runtime      *container.Runtime
+	kubelet      *kubelet.Kubelet
+	loadBalancer *loadbalancer.Controller
+	readerNet    *network.Namespace // the reader's machine as a host on this network
+}
+
+// SwitchLoadBalancer turns the cloud that gives services of type LoadBalancer
+// their addresses on or off: what minikube tunnel and cloud-provider-kind do.
+func (c *Cluster) SwitchLoadBalancer(on bool) {
+	c.loadBalancer.Switch(on)
+	c.spec.CloudLoadBalancer = on
+	c.machine.dirty.clusters = true
+}
+
+// firstLoadBalancer is where the addresses of the cloud's load balancers begin:
+// at the end of the nodes' network.
+func (c *Cluster) firstLoadBalancer() netip.Addr {
+	b := c.spec.FirstNode.As4()
+	if c.spec.Tool == provision.Kind { // whose network is a /16
+		b[2], b[3] = 255, 1
+	} else {
+		b[3] = 200
+	}
+	return netip.AddrFrom4(b)
 }
 
 // wire makes all parts. Nothing runs before the host's first turn.
@@ -133,6 +155,8 @@ func (c *Cluster) wire(state *kept) error {
 	endpoints.New(manager, c.factory)
 	endpointslice.New(manager, c.factory)
 	nodelifecycle.New(manager, c.factory, c.kubelet)
+	c.loadBalancer = loadbalancer.New(client.New(c.server, "cloud-controller-manager"), c.factory, c.firstLoadBalancer())
+	c.loadBalancer.Switch(c.spec.CloudLoadBalancer)
 	var metrics horizontalpodautoscaler.Metrics
 	if c.spec.MetricsServer {
 		metrics = podMetrics{c.kubelet}

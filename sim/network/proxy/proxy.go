@@ -128,6 +128,7 @@ type route struct {
 	port    *corev1.ServicePort // nil: the service has no such port
 	entry   string              // the node whose rules it meets
 	local   bool                // only endpoints on that node
+	keep    bool                // the client's address is kept
 	fromPod *corev1.Pod         // nil when it comes from elsewhere
 	ends    []Endpoint          // where it may be sent; the address itself when there is no service
 	all     int                 // how many endpoints there were before the traffic policy
@@ -212,8 +213,10 @@ func (p *Proxy) match(from *network.Namespace, proto network.Protocol, to netip.
 		return r
 	}
 	if r.via != "clusterIP" && r.svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
-		// connections from within the cluster go everywhere all the same
-		r.local = r.fromPod == nil && (from.NodePorts || p.Nodes != nil && p.Nodes.NodeOf(from.Addr()) != r.entry)
+		// connections from within the cluster go everywhere all the same, and a
+		// load balancer sends to the nodes that have endpoints
+		r.keep = r.fromPod == nil && (from.NodePorts || p.Nodes != nil && p.Nodes.NodeOf(from.Addr()) != r.entry)
+		r.local = r.keep && r.via != "loadBalancer"
 	}
 	if r.port == nil {
 		r.fail = network.Refused
@@ -346,13 +349,13 @@ func (p *Proxy) source(r *route, e Endpoint) netip.Addr {
 	node := ""
 	switch {
 	case r.from.Pod != "":
-		if own := p.Nodes.NodeOf(r.from.Addr()); external && !r.local {
+		if own := p.Nodes.NodeOf(r.from.Addr()); external && !r.keep {
 			node = r.entry
 		} else if e.Node != own && !p.onPodNetwork(e) {
 			node = own
 		}
 	case r.from.NodePorts:
-		if r.svc != nil && !r.local {
+		if r.svc != nil && !r.keep {
 			node = r.entry
 		}
 	default:
