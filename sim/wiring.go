@@ -21,6 +21,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/controller/endpointslice"
 	"github.com/kubonsai/kubonsai/sim/controller/garbagecollector"
 	"github.com/kubonsai/kubonsai/sim/controller/horizontalpodautoscaler"
+	"github.com/kubonsai/kubonsai/sim/controller/ingressnginx"
 	"github.com/kubonsai/kubonsai/sim/controller/job"
 	"github.com/kubonsai/kubonsai/sim/controller/loadbalancer"
 	"github.com/kubonsai/kubonsai/sim/controller/namespace"
@@ -102,6 +103,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.runtime = container.New(container.Options{
 		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: c.machine.images,
 		Programs: func(name string) program.Program { return containerPrograms[name] },
+		Ingress:  ingressnginx.New(client.New(c.server, "nginx-ingress-controller"), c.factory),
 	})
 	c.kubelet = kubelet.New(kubelet.Options{
 		Clock: c.clock, Kernel: c.kernel, Client: client.New(c.server, "kubelet"), Factory: c.factory,

@@ -37,6 +37,8 @@ type Options struct {
 	Programs func(name string) program.Program
 	// LogLimit bounds one container's log, in bytes; 0 is 1 MiB.
 	LogLimit int
+	// Ingress is the ingress controller's view of the API; nil where there is none.
+	Ingress IngressController
 	// Changed is told of every container whose kept state has changed.
 	Changed func(*Container)
 }

@@ -39,6 +39,7 @@ type server struct {
 	closed    bool
 	quiet     bool // restored: say nothing at the start
 	conf      []*nginxServer
+	stop      func() // called at the end; nil for nothing
 }
 
 func (s *server) now() time.Time { return s.c.rt.Clock.Now() }
@@ -68,6 +69,9 @@ func (s *server) start() {
 		return
 	case "agnhost":
 		s.startAgnhost()
+		return
+	case "ingress":
+		s.startIngress()
 		return
 	}
 	if b.Title != "" && s.p != nil {
@@ -231,6 +235,9 @@ func (s *server) close() {
 	}
 	s.closed = true
 	s.timer.Stop()
+	if s.stop != nil {
+		s.stop()
+	}
 	for _, l := range s.listeners {
 		l.Close()
 	}
@@ -352,7 +359,8 @@ func (s *server) variable(name string, r *network.Request) string {
 		for _, n := range r.Header.Names() {
 			if name == "HEADERS" {
 				fmt.Fprintf(&b, "\t%s=%s\n", strings.ToLower(n), r.Header.Get(n))
-			} else {
+			} else if n != "Host" { // which has a line of its own
+
 				fmt.Fprintf(&b, "%s: %s\n", n, r.Header.Get(n))
 			}
 		}
@@ -693,16 +701,17 @@ func (s *server) serveNginx(p *kernel.Proc, port int, r *network.Request) *netwo
 	if r.Method == "HEAD" {
 		resp.Body, sent = nil, 0
 	}
-	dash := func(v string) string {
-		if v == "" {
-			return "-"
-		}
-		return v
-	}
 	fmt.Fprintf(s.stdout, "%s - - [%s] \"%s %s HTTP/1.1\" %d %d \"%s\" \"%s\" \"%s\"\n", r.Remote.Addr(),
 		s.now().Format("02/Jan/2006:15:04:05 -0700"), r.Method, r.Path, resp.Status, sent,
 		dash(r.Header.Get("Referer")), dash(r.Header.Get("User-Agent")), dash(r.Header.Get("X-Forwarded-For")))
 	return resp
+}
+
+func dash(v string) string {
+	if v == "" {
+		return "-"
+	}
+	return v
 }
 
 func (s *server) answerNginx(p *kernel.Proc, port int, r *network.Request) (*network.Response, int) {

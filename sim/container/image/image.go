@@ -29,7 +29,8 @@ var catalogueYAML []byte
 type Behaviour struct {
 	// Kind is one of: entrypoint (runs the rest of its arguments), nginx,
 	// httpd, http (answers from Routes), tcp (accepts connections), sleep
-	// (does nothing until it is told to stop), stress, exit, print.
+	// (does nothing until it is told to stop), stress, exit, print, ingress
+	// (proxies as Ingress objects say).
 	Kind string `json:"kind"`
 	// Title is what the process table shows; "" is the command line.
 	Title string `json:"title,omitempty"`
