@@ -19,6 +19,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/controller/disruption"
 	"github.com/kubonsai/kubonsai/sim/controller/endpoints"
 	"github.com/kubonsai/kubonsai/sim/controller/endpointslice"
+	"github.com/kubonsai/kubonsai/sim/controller/endpointslicemirroring"
 	"github.com/kubonsai/kubonsai/sim/controller/garbagecollector"
 	"github.com/kubonsai/kubonsai/sim/controller/horizontalpodautoscaler"
 	"github.com/kubonsai/kubonsai/sim/controller/ingressnginx"
@@ -156,6 +157,7 @@ func (c *Cluster) wire(state *kept) error {
 	podgc.New(manager, c.factory)
 	endpoints.New(manager, c.factory)
 	endpointslice.New(manager, c.factory)
+	endpointslicemirroring.New(manager, c.factory)
 	nodelifecycle.New(manager, c.factory, c.kubelet)
 	c.loadBalancer = loadbalancer.New(client.New(c.server, "cloud-controller-manager"), c.factory, c.firstLoadBalancer())
 	c.loadBalancer.Switch(c.spec.CloudLoadBalancer)

@@ -85,7 +85,7 @@ func TestAdd(t *testing.T) {
 
 // Every kind of program in the catalogue is one that the runtime knows.
 func TestCatalogueIsComplete(t *testing.T) {
-	kinds := map[string]bool{"entrypoint": true, "nginx": true, "httpd": true, "http": true, "tcp": true, "sleep": true, "stress": true, "exit": true, "agnhost": true, "liveness": true}
+	kinds := map[string]bool{"entrypoint": true, "nginx": true, "httpd": true, "http": true, "tcp": true, "sleep": true, "stress": true, "exit": true, "agnhost": true, "liveness": true, "ingress": true}
 	c := image.Default()
 	for _, n := range c.Names() {
 		img, err := c.Resolve(n)
