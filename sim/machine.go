@@ -287,6 +287,18 @@ func (m *Machine) Files() *vfs.FS { return m.files }
 // cluster. It must not call back into the machine.
 func (m *Machine) OnChange(fn func(store.Change)) { m.onChange = append(m.onChange, fn) }
 
+// OnConnect sets the observer of the connections of the reader's machine and of
+// the current cluster: who opens one (a pod's "namespace/name", else the name
+// of a machine), the address asked for and the one that it ends at. It must not
+// call back into the machine.
+func (m *Machine) OnConnect(fn func(from string, to, end netip.AddrPort)) {
+	tell := func(ns *network.Namespace, to netip.AddrPort, path network.Path) { fn(ns.Name, to, path.To) }
+	m.network.OnConnect = tell
+	if c := m.Current(); c != nil {
+		c.network.OnConnect = tell
+	}
+}
+
 // Notices are messages for the user about what could not be restored.
 func (m *Machine) Notices() []string { return m.notices }
 

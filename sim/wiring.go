@@ -54,6 +54,7 @@ type parts struct {
 	runtime      *container.Runtime
 	kubelet      *kubelet.Kubelet
 	loadBalancer *loadbalancer.Controller
+	ingress      *ingressnginx.Controller
 	readerNet    *network.Namespace // the reader's machine as a host on this network
 }
 
@@ -95,6 +96,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.proxy = proxy.New(c.clock, c.seed, c.network, c.factory)
 	c.joinMachine()
 
+	c.ingress = ingressnginx.New(client.New(c.server, "nginx-ingress-controller"), c.factory)
 	containerPrograms := tool.All()
 	containerPrograms["awk"] = texttool.All()["awk"] // jq is the reader's alone
 	for name, p := range shell.Programs(shell.Ash) {
@@ -104,7 +106,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.runtime = container.New(container.Options{
 		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: c.machine.images,
 		Programs: func(name string) program.Program { return containerPrograms[name] },
-		Ingress:  ingressnginx.New(client.New(c.server, "nginx-ingress-controller"), c.factory),
+		Ingress:  c.ingress,
 	})
 	c.kubelet = kubelet.New(kubelet.Options{
 		Clock: c.clock, Kernel: c.kernel, Client: client.New(c.server, "kubelet"), Factory: c.factory,

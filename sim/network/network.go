@@ -135,10 +135,13 @@ func (e *Error) Error() string {
 
 // Network joins the namespaces: it knows which one owns an address.
 type Network struct {
-	owners   map[netip.Addr]*Namespace
-	router   Router
-	resolver Resolver
-	gateway  Gateway
+	// OnConnect, when set, is told of every connection that is made, before the
+	// request is answered.
+	OnConnect func(from *Namespace, to netip.AddrPort, path Path)
+	owners    map[netip.Addr]*Namespace
+	router    Router
+	resolver  Resolver
+	gateway   Gateway
 }
 
 // Gateway is the way out of a network: it returns the namespace, on another
@@ -451,6 +454,9 @@ func (ns *Namespace) Do(p *kernel.Proc, host string, port int, r *Request) (*Res
 			e.Host = host
 		}
 		return nil, err
+	}
+	if ns.net.OnConnect != nil {
+		ns.net.OnConnect(ns, to, path)
 	}
 	req := *r
 	ns.nextPort++

@@ -3,6 +3,7 @@
 package ingressnginx
 
 import (
+	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -168,8 +169,56 @@ func (n *Controller) find(host, path string) (*vhost, *location) {
 	return v, nil
 }
 
-// Route implements container.IngressController.
+// Route implements container.IngressController. Endpoints take turns.
 func (n *Controller) Route(r *network.Request) container.IngressRoute {
+	out, _ := n.route(r)
+	if len(out.Endpoints) > 0 {
+		first := n.turn[out.Name] % len(out.Endpoints)
+		n.turn[out.Name] = first + 1
+		out.Endpoints = append(slices.Clone(out.Endpoints[first:]), out.Endpoints[:first]...)
+	}
+	return out
+}
+
+// Explain tells in words what Route does with a request to the program in a
+// pod; ok is false when the program does not run there.
+func (n *Controller) Explain(pod string, r *network.Request) (text string, out container.IngressRoute, ok bool) {
+	if !slices.ContainsFunc(n.runs, func(o *run) bool { return o.pod == pod }) {
+		return "", out, false
+	}
+	out, l := n.route(r)
+	path, _, _ := strings.Cut(r.Path, "?")
+	if l == nil {
+		return fmt.Sprintf("no ingress has a rule for host %s and path %s: answers 404", r.Host, path), out, true
+	}
+	host := "any host"
+	for _, rule := range l.ingress.Spec.Rules {
+		if rule.HTTP != nil && rule.Host != "" {
+			for i := range rule.HTTP.Paths {
+				if &rule.HTTP.Paths[i].Backend == l.backend {
+					host = "host " + rule.Host
+				}
+			}
+		}
+	}
+	text = fmt.Sprintf("%s/%s, %s, %s path %s", l.ingress.Namespace, l.ingress.Name, host, l.kind, l.path)
+	switch b := l.backend.Service; {
+	case out.Location != "":
+		text += fmt.Sprintf(": redirects (%d) to %s", out.Status, out.Location)
+	case b == nil:
+		text += ": its backend is no service, answers 503"
+	case len(out.Endpoints) == 0:
+		text += fmt.Sprintf(": service %s has no ready endpoint at that port, answers 503", b.Name)
+	default:
+		text += ": service " + b.Name
+		if out.Path != r.Path {
+			text += ", asked for " + out.Path
+		}
+	}
+	return text, out, true
+}
+
+func (n *Controller) route(r *network.Request) (container.IngressRoute, *location) {
 	path, query, _ := strings.Cut(r.Path, "?")
 	host := strings.ToLower(r.Host)
 	if h, _, ok := strings.Cut(host, ":"); ok {
@@ -177,14 +226,14 @@ func (n *Controller) Route(r *network.Request) container.IngressRoute {
 	}
 	v, l := n.find(host, path)
 	if l == nil {
-		return container.IngressRoute{Name: "upstream-default-backend", Status: 404}
+		return container.IngressRoute{Name: "upstream-default-backend", Status: 404}, nil
 	}
 	note := func(name string) string { return l.ingress.Annotations[annotations+name] }
 	if !r.TLS && (v.tls && note("ssl-redirect") != "false" || note("force-ssl-redirect") == "true") {
-		return container.IngressRoute{Status: 308, Location: "https://" + host + r.Path}
+		return container.IngressRoute{Status: 308, Location: "https://" + host + r.Path}, l
 	}
 	if root := note("app-root"); root != "" && path == "/" {
-		return container.IngressRoute{Status: 302, Location: "http://" + r.Host + root}
+		return container.IngressRoute{Status: 302, Location: "http://" + r.Host + root}, l
 	}
 	out := container.IngressRoute{Path: r.Path}
 	if target := note("rewrite-target"); target != "" && l.regex != nil {
@@ -197,7 +246,7 @@ func (n *Controller) Route(r *network.Request) container.IngressRoute {
 	b := l.backend.Service
 	if b == nil {
 		out.Status = 503
-		return out
+		return out, l
 	}
 	number := b.Port.Name
 	if b.Port.Number != 0 {
@@ -210,13 +259,8 @@ func (n *Controller) Route(r *network.Request) container.IngressRoute {
 	}
 	if len(out.Endpoints) == 0 {
 		out.Status = 503
-		return out
 	}
-	// one after another
-	first := n.turn[out.Name] % len(out.Endpoints)
-	n.turn[out.Name] = first + 1
-	out.Endpoints = append(slices.Clone(out.Endpoints[first:]), out.Endpoints[:first]...)
-	return out
+	return out, l
 }
 
 // braced finds the references to groups of a rewrite-target.

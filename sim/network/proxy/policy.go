@@ -151,14 +151,11 @@ func (p *Proxy) peerAllowed(peers []networkingv1.NetworkPolicyPeer, namespace st
 	})
 }
 
-// text tells a decision in words.
+// text tells a decision in words; some policy selects the pod.
 func (d *decision) text() string {
 	who := "pod " + client.Key(d.pod)
-	switch {
-	case len(d.selecting) == 0:
-		return "no policy selects " + who
-	case d.allowing != "":
-		return "allowed by " + d.allowing + " of " + who
+	if d.allowing != "" {
+		return "allowed by " + d.allowing
 	}
 	if len(d.selecting) == 1 {
 		return fmt.Sprintf("denied: %s selects %s and has no rule for this", d.selecting[0], who)
