@@ -6,6 +6,7 @@ package sim_test
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"runtime"
 	"runtime/pprof"
@@ -268,4 +269,39 @@ func TestHeapProfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.KeepAlive(c)
+}
+
+// BenchmarkServiceRequests is 10,000 requests from one pod through a Service to
+// 10 pods, names resolved for each.
+func BenchmarkServiceRequests(b *testing.B) {
+	const requests = 10_000
+	c := newCluster(b, sim.Options{Nodes: 3, ImagesPresent: true})
+	defer c.Close()
+	makeReady(b, c, "Deployment", 10)
+	term := c.Terminal("bench")
+	run := func(script string) {
+		r := term.Start(script, sim.RunOptions{})
+		if !c.Jump(c.Now().Add(time.Hour), func() bool { _, done := r.Done(); return done }) {
+			b.Fatal("does not end")
+		}
+		if code, _ := r.Done(); code != 0 {
+			b.Fatalf("%s: exit status %d", script, code)
+		}
+	}
+	run("kubectl expose deployment web --port=80; kubectl run client --image=curlimages/curl:8.5.0 --command -- sleep 360000; kubectl wait --for=condition=Ready pod/client")
+	made := 0
+	c.OnConnect(func(from string, _, _ netip.AddrPort) {
+		if from == "default/client" {
+			made++
+		}
+	})
+	script := fmt.Sprintf("kubectl exec client -- sh -c 'i=0; while [ $i -lt %d ]; do curl -s -o /dev/null http://web/ || exit 1; i=$((i+1)); done'", requests)
+	for b.Loop() {
+		made = 0
+		run(script)
+		if made != requests {
+			b.Fatalf("%d connections", made)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/requests, "µs/request")
 }

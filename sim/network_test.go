@@ -67,6 +67,60 @@ func TestDroppedConnections(t *testing.T) {
 	})
 }
 
+// https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
+func TestNames(t *testing.T) {
+	const dig = "kubectl exec tool -- dig +short "
+	runScript(t, Options{Seed: 1}, []scriptStep{
+		{`kubectl apply -f - <<X
+apiVersion: v1
+kind: Service
+metadata: {name: sub}
+spec: {clusterIP: None, selector: {name: named}, ports: [{name: foo, port: 1234, targetPort: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: empty}
+spec: {clusterIP: None, selector: {name: nobody}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p1, labels: {name: named}}
+spec: {hostname: host-1, subdomain: sub, containers: [{name: a, image: "nginx:1.27"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: net}
+spec: {hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet, containers: [{name: a, image: "busybox:1.36", command: [sleep, "36000"]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: net2}
+spec: {hostNetwork: true, containers: [{name: a, image: "busybox:1.36", command: [sleep, "36000"]}]}
+X
+kubectl create service externalname ext --external-name=sub.default.svc.cluster.local
+kubectl run tool --image=nicolaka/netshoot --command -- sleep 36000; kubectl run box --image=busybox:1.36 --command -- sleep 36000
+kubectl wait --for=condition=Ready pod --all; IP=$(kubectl get pod p1 -o jsonpath={.status.podIP})`, "-"},
+		{dig + "sub.default.svc.cluster.local | sed s/$IP/IP/", "IP\n"},
+		{dig + "host-1.sub.default.svc.cluster.local | sed s/$IP/IP/", "IP\n"},
+		{dig + "-t SRV _foo._tcp.sub.default.svc.cluster.local", "0 100 80 host-1.sub.default.svc.cluster.local.\n"},
+		{dig + "-t SRV _https._tcp.kubernetes.default.svc.cluster.local", "0 100 443 kubernetes.default.svc.cluster.local.\n"},
+		{dig + "-x $IP", "host-1.sub.default.svc.cluster.local.\n"},
+		{dig + "-x 10.96.0.1", "kubernetes.default.svc.cluster.local.\n"},
+		{dig + "ext.default.svc.cluster.local | sed s/$IP/IP/", "sub.default.svc.cluster.local.\nIP\n"},
+		{dig + "$(echo $IP | tr . -).default.pod.cluster.local | sed s/$IP/IP/", "IP\n"},
+		{dig + "sub", ""},
+		{dig + "+search sub | sed s/$IP/IP/", "IP\n"},
+		{"kubectl exec tool -- dig nosuch.default.svc.cluster.local | grep status", ";; ->>HEADER<<- opcode: QUERY, status: NXDOMAIN, id: 4711\n"},
+		{"kubectl exec tool -- dig empty.default.svc.cluster.local | grep -E 'status|ANSWER'", "~ status: NOERROR\nANSWER: 0"},
+		{"kubectl exec box -- nslookup host-1.sub.default.svc.cluster.local | grep -c $IP", "1\n"},
+		{"kubectl exec p1 -- hostname -f", "host-1.sub.default.svc.cluster.local\n"},
+		{"kubectl exec net -- wget -qO- ext | grep -c Welcome", "2\n"},
+		{"kubectl exec net2 -- wget -qO- sub.default.svc.cluster.local", "wget: bad address 'sub.default.svc.cluster.local'\ncommand terminated with exit code 1\n"},
+		// Endpoints written by hand, for a service without a selector
+		{"kubectl create service clusterip byhand --tcp=80; kubectl patch svc byhand --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/selector\"}]'; sleep 1; kubectl delete endpointslice,endpoints -l kubernetes.io/service-name=byhand; kubectl delete endpoints byhand; kubectl apply -f - <<X\napiVersion: v1\nkind: Endpoints\nmetadata: {name: byhand}\nsubsets: [{addresses: [{ip: $IP}], ports: [{name: '80', port: 80}]}]\nX\nsleep 1; kubectl exec box -- wget -qO- byhand | grep -c Welcome", "~ 2"},
+	})
+}
+
 func TestTrace(t *testing.T) {
 	runScript(t, Options{Seed: 1}, []scriptStep{
 		{"kubectl create deployment web --image=nginx:1.27 --replicas=2; kubectl create service nodeport web --tcp=80:80 --node-port=30080; kubectl run box --image=busybox:1.36 --command -- sleep 36000; kubectl wait --for=condition=Ready pod --all", "-"},

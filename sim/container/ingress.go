@@ -39,11 +39,6 @@ const (
 )
 
 func (s *server) startIngress() {
-	if s.c.rt.Ingress == nil {
-		s.logf("no ingress controller")
-		s.end(1)
-		return
-	}
 	s.b.Server = "nginx"
 	s.printStart()
 	ok := func(_ *kernel.Proc, r *network.Request) *network.Response {
@@ -64,12 +59,17 @@ func (s *server) startIngress() {
 			return
 		}
 	}
-	s.stop = s.c.rt.Ingress.Run(s.c.sb.Namespace+"/"+s.c.sb.Name, s.args)
+	if s.c.rt.Ingress != nil {
+		s.stop = s.c.rt.Ingress.Run(s.c.sb.Namespace+"/"+s.c.sb.Name, s.args)
+	}
 }
 
 func (s *server) serveIngress(p *kernel.Proc, r *network.Request) *network.Response {
 	start := s.now()
-	route := s.c.rt.Ingress.Route(r)
+	route := IngressRoute{Status: 404}
+	if s.c.rt.Ingress != nil {
+		route = s.c.rt.Ingress.Route(r)
+	}
 	resp, upstream := s.askUpstream(p, &route, r)
 	if resp == nil {
 		resp = &network.Response{Status: route.Status, Header: network.Header{"Content-Type": {"text/html"}}, Body: s.nginxError(route.Status)}

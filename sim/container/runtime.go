@@ -109,7 +109,9 @@ func (r *Runtime) NewSandbox(cfg SandboxConfig) *Sandbox { return r.newSandbox(c
 
 func (r *Runtime) newSandbox(cfg SandboxConfig, id string) *Sandbox {
 	s := &Sandbox{SandboxConfig: cfg, ID: id, rt: r, ns: cfg.Net}
-	if s.ns == nil {
+	if s.ns != nil {
+		s.ns = s.ns.Share(cfg.DNS)
+	} else {
 		s.ns = r.Network.NewNamespace(cfg.Namespace+"/"+cfg.Name, cfg.Addr)
 		s.ns.Pod, s.ns.DNS = s.ns.Name, cfg.DNS
 		s.ns.Hosts[cfg.Hostname] = cfg.Addr

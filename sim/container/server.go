@@ -789,6 +789,8 @@ func (s *server) answerNginx(p *kernel.Proc, port int, r *network.Request) (*net
 	return &network.Response{Status: 200, Header: h, Body: data}, sent
 }
 
+const nginxConnect = 60 * time.Second // proxy_connect_timeout
+
 func (s *server) proxyNginx(p *kernel.Proc, loc *nginxLocation, r *network.Request, fail func(int) (*network.Response, int)) (*network.Response, int) {
 	rest := strings.TrimPrefix(strings.TrimPrefix(loc.proxy, "http://"), "https://")
 	host, uri, hasURI := strings.Cut(rest, "/")
@@ -812,8 +814,15 @@ func (s *server) proxyNginx(p *kernel.Proc, loc *nginxLocation, r *network.Reque
 		if len(s.workers) > 0 {
 			worker = s.workers[0].pid
 		}
-		fmt.Fprintf(s.stderr, "%s [error] %d#0: *%d connect() failed (111: Connection refused) while connecting to upstream, client: %s, server: localhost, request: \"%s %s HTTP/1.1\", upstream: \"http://%s%s\", host: \"%s\"\n", stamp(s.now()), worker, s.requests, r.Remote.Addr(), r.Method, r.Path, host, target, r.Host)
-		return fail(502)
+		status, why := 502, "connect() failed (111: Connection refused)"
+		if ne, ok := err.(*network.Error); ok && ne.Waits() {
+			status, why = 504, "upstream timed out (110: Connection timed out)"
+			if p != nil {
+				_ = p.Sleep(nginxConnect)
+			}
+		}
+		fmt.Fprintf(s.stderr, "%s [error] %d#0: *%d %s while connecting to upstream, client: %s, server: localhost, request: \"%s %s HTTP/1.1\", upstream: \"http://%s%s\", host: \"%s\"\n", stamp(s.now()), worker, s.requests, why, r.Remote.Addr(), r.Method, r.Path, host, target, r.Host)
+		return fail(status)
 	}
 	out := *resp
 	return &out, len(resp.Body)

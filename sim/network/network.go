@@ -295,6 +295,14 @@ func (n *Network) NewNamespace(name string, addrs ...netip.Addr) *Namespace {
 	return ns
 }
 
+// Share is the same namespace for a pod on its node's network: the same
+// addresses and ports, but hosts and name servers of its own.
+func (ns *Namespace) Share(dns DNSConfig) *Namespace {
+	c := *ns
+	c.Hosts, c.DNS = map[string]netip.Addr{}, dns
+	return &c
+}
+
 // AddAddr gives the namespace one more address.
 func (ns *Namespace) AddAddr(a netip.Addr) {
 	ns.Addrs = append(ns.Addrs, a)
