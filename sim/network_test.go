@@ -51,7 +51,7 @@ func TestDroppedConnections(t *testing.T) {
 		{"kubectl scale -n kube-system deployment coredns --replicas=1; sleep 10; kubectl exec box -- nslookup web.default.svc.cluster.local | grep -c Name", "deployment.apps/coredns scaled\n1\n"},
 		{deny, "networkpolicy.networking.k8s.io/deny created\n"},
 		{"kubectl exec cu -- curl -sS -m 2 $IP", "curl: (28) Connection timed out after 2001 milliseconds\ncommand terminated with exit code 28\n"},
-		{"kubectl exec cu -- curl -sS --connect-timeout 3 $IP", "curl: (28) Connection timed out after 3001 milliseconds\ncommand terminated with exit code 28\n"},
+		{"kubectl exec cu -- curl -sS --connect-timeout 3 $IP", "~ curl: (28) Failed to connect to 10.96.\n port 80 after 3001 ms: Timeout was reached\ncommand terminated with exit code 28\n"},
 		{"kubectl exec cu -- curl -sS web", "curl: (6) Could not resolve host: web\ncommand terminated with exit code 6\n"},
 		{"kubectl exec cu -- curl -sS -m 4 web", "curl: (28) Resolving timed out after 4001 milliseconds\ncommand terminated with exit code 28\n"},
 		{"kubectl exec box -- wget -T 2 -O- $IP", "~ wget: download timed out"},

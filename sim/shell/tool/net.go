@@ -862,7 +862,10 @@ func (r *curlRun) failure(err error, u target, ip string, start, begin time.Time
 			}
 			return 6, "Could not resolve host: " + u.host
 		}
-		if r.connect > 0 || r.maxTime > 0 {
+		switch {
+		case r.connect > 0 && (r.maxTime <= 0 || r.connect < r.maxTime):
+			return 28, fmt.Sprintf("Failed to connect to %s port %d after %d ms: Timeout was reached", u.host, u.port, ms())
+		case r.maxTime > 0: // looked at before the connection is
 			return 28, fmt.Sprintf("Connection timed out after %d milliseconds", ms())
 		}
 		return 28, fmt.Sprintf("Failed to connect to %s port %d after %d ms: Couldn't connect to server", u.host, u.port, ms())
