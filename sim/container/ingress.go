@@ -92,7 +92,7 @@ func (s *server) serveIngress(p *kernel.Proc, r *network.Request) *network.Respo
 	}
 	took := fmt.Sprintf("%.3f", s.now().Sub(start).Seconds())
 	fmt.Fprintf(s.stdout, "%s - - [%s] \"%s %s HTTP/1.1\" %d %d \"%s\" \"%s\" %d %s [%s] [] %s %s\n", r.Remote.Addr(), s.now().Format("02/Jan/2006:15:04:05 -0700"),
-		r.Method, r.Path, resp.Status, len(resp.Body), dash(r.Header.Get("Referer")), dash(r.Header.Get("User-Agent")), len(r.Path)+len(r.Host)+40, took, route.Name,
+		r.Method, r.Path, resp.Status, len(resp.Body), dash(r.Header.Get("Referer")), dash(r.Header.Get("User-Agent")), requestLength(r), took, route.Name,
 		strings.ReplaceAll(upstream, "TIME", took), s.c.rt.random.Hex(16))
 	return resp
 }
@@ -144,6 +144,15 @@ func (s *server) askUpstream(p *kernel.Proc, route *IngressRoute, r *network.Req
 		}
 	}
 	return nil, what
+}
+
+// requestLength is the size of a request on the wire, in bytes.
+func requestLength(r *network.Request) int {
+	n := len(r.Method) + len(r.Path) + len(" HTTP/1.1\r\n") + 1 + len("\r\n") + len(r.Body)
+	for _, k := range r.Header.Names() {
+		n += len(k) + len(": \r\n") + len(r.Header.Get(k))
+	}
+	return n
 }
 
 func hostOf(r *network.Request) string {

@@ -360,7 +360,6 @@ func (s *server) variable(name string, r *network.Request) string {
 			if name == "HEADERS" {
 				fmt.Fprintf(&b, "\t%s=%s\n", strings.ToLower(n), r.Header.Get(n))
 			} else if n != "Host" { // which has a line of its own
-
 				fmt.Fprintf(&b, "%s: %s\n", n, r.Header.Get(n))
 			}
 		}

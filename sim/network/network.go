@@ -477,6 +477,9 @@ func (ns *Namespace) Do(p *kernel.Proc, host string, port int, r *Request) (*Res
 		req.Header = Header{}
 	}
 	resp := l.Handler(p, &req)
+	if l.ns.closed { // the pod went away under the request
+		return nil, &Error{Kind: Reset, Host: host, Port: port}
+	}
 	if resp == nil {
 		return nil, &Error{Kind: Empty, Host: host, Port: port}
 	}

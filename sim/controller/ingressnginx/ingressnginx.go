@@ -67,7 +67,12 @@ func New(c *client.Client, f *client.Factory) *Controller {
 			n.seen(i)
 		}
 	})
-	n.classes.OnChange(func(_, _ *networkingv1.IngressClass) { n.stale = true })
+	n.classes.OnChange(func(_, c *networkingv1.IngressClass) {
+		n.stale = true
+		if c != nil {
+			n.each(func(i *networkingv1.Ingress) { n.status.AddAfter(client.Key(i), statusDelay) })
+		}
+	})
 	n.services.OnChange(func(_, s *corev1.Service) {
 		if key := n.flag("publish-service"); s != nil && key != "" && client.Key(s) == key {
 			n.each(func(i *networkingv1.Ingress) { n.status.Add(client.Key(i)) })
@@ -130,8 +135,11 @@ func (n *Controller) mine(i *networkingv1.Ingress) bool {
 	return ok && class.Spec.Controller == cmp.Or(n.flag("controller-class"), "k8s.io/ingress-nginx")
 }
 
-// each calls fn for the controller's ingresses, the oldest first.
+// each calls fn for the ingresses of the program that runs, the oldest first.
 func (n *Controller) each(fn func(*networkingv1.Ingress)) {
+	if len(n.runs) == 0 {
+		return
+	}
 	var list []*networkingv1.Ingress
 	n.ingress.Scan("", func(i *networkingv1.Ingress) bool {
 		if n.mine(i) {

@@ -53,8 +53,8 @@ func (p *Proxy) permits(r *route, e Endpoint, said func(*decision)) bool {
 		node := p.Nodes.NodeOf(to.addr)
 		switch {
 		case from.addr == to.addr, // a pod reaches itself
-			from.pod == nil && !r.from.NodePorts && p.Nodes.NodeOf(from.addr) == node, // a node reaches its pods
-			from.pod != nil && to.pod == nil && from.pod.Spec.NodeName == node:        // and they it
+			r.from.Pod == "" && !r.from.NodePorts && p.Nodes.NodeOf(from.addr) == node, // a node reaches its pods
+			from.pod != nil && to.pod == nil && from.pod.Spec.NodeName == node:         // and they it
 			return true
 		case r.from.NodePorts && r.svc != nil && node != r.entry: // hidden behind the node that passed it on
 			from.addr, _ = p.Nodes.NodeAddr(r.entry)

@@ -6,6 +6,7 @@
 package proxy
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -58,6 +59,9 @@ type affinityKey struct {
 	svc    string
 	port   int32
 }
+
+// maxAffinities is how many are kept before those that have ended are dropped.
+const maxAffinities = 4096
 
 type affinity struct {
 	to    netip.AddrPort
@@ -173,7 +177,9 @@ func (p *Proxy) match(from *network.Namespace, proto network.Protocol, to netip.
 		case atNode:
 			r.entry = p.Nodes.NodeOf(addr)
 		case from.NodePorts: // the reader's machine
-			r.entry = p.Nodes.Nodes()[0]
+			if names := p.Nodes.Nodes(); len(names) > 0 {
+				r.entry = names[0]
+			}
 		default:
 			r.entry = p.Nodes.NodeOf(from.Addr())
 		}
@@ -311,6 +317,9 @@ func (p *Proxy) choose(r *route) Endpoint {
 	timeout := time.Duration(corev1.DefaultClientIPServiceAffinitySeconds) * time.Second
 	if c := r.svc.Spec.SessionAffinityConfig; c != nil && c.ClientIP != nil && c.ClientIP.TimeoutSeconds != nil {
 		timeout = time.Duration(*c.ClientIP.TimeoutSeconds) * time.Second
+	}
+	if len(p.affinity) >= maxAffinities {
+		maps.DeleteFunc(p.affinity, func(_ affinityKey, a affinity) bool { return !now.Before(a.until) })
 	}
 	p.affinity[key] = affinity{r.ends[i].Addr, now.Add(timeout)} // counted from the last connection
 	return r.ends[i]
