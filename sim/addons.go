@@ -1,4 +1,5 @@
-// What a new cluster runs of itself: the cluster's DNS.
+// What a cluster runs of itself: the cluster's DNS; an ingress controller when
+// that is switched on.
 
 package sim
 
@@ -11,6 +12,7 @@ import (
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
+	"github.com/kubonsai/kubonsai/sim/examples"
 	"github.com/kubonsai/kubonsai/sim/rest"
 	"sigs.k8s.io/yaml"
 )
@@ -94,6 +96,46 @@ spec:
   - {name: metrics, port: 9153, protocol: TCP, targetPort: 9153}
 `
 
+// addon sends one manifest to the API: POST creates it, DELETE removes it.
+func (c *Cluster) addon(method, text, userAgent string) error {
+	body, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		return err
+	}
+	var head struct {
+		metav1.TypeMeta
+		Metadata struct{ Namespace, Name string }
+	}
+	if err := yaml.Unmarshal(body, &head); err != nil {
+		return err
+	}
+	name := ""
+	if method == "DELETE" {
+		name, body = head.Metadata.Name, nil
+	}
+	res := api.ByGVK(head.GroupVersionKind())
+	if _, err := c.admin.Do(&rest.Request{Method: method, Body: body, Path: client.Path(res, head.Metadata.Namespace, name, ""),
+		Header: rest.Header{"Content-Type": "application/json", "User-Agent": userAgent}}); err != nil {
+		return fmt.Errorf("add-on %s: %w", head.Kind, err)
+	}
+	return nil
+}
+
+// SwitchIngress installs ingress-nginx as minikube's add-on of that name does,
+// or removes it; doing so twice is no error.
+func (c *Cluster) SwitchIngress(on bool) error {
+	method, done := "POST", apierrors.IsAlreadyExists
+	if !on {
+		method, done = "DELETE", apierrors.IsNotFound
+	}
+	for _, text := range strings.Split(string(examples.IngressNginx("minikube")), "\n---\n") {
+		if err := c.addon(method, text, "minikube"); err != nil && !done(err) {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *Cluster) addons() error {
 	if err := c.create(addonManifests); err != nil {
 		return err
@@ -112,21 +154,8 @@ func (c *Cluster) addons() error {
 // create creates the objects of a YAML stream that are not there yet.
 func (c *Cluster) create(manifests string) error {
 	for _, text := range strings.Split(manifests, "\n---\n") {
-		body, err := yaml.YAMLToJSON([]byte(strings.ReplaceAll(text, "DNS_ADDRESS", c.dnsAddress())))
-		if err != nil {
+		if err := c.addon("POST", strings.ReplaceAll(text, "DNS_ADDRESS", c.dnsAddress()), "kubeadm"); err != nil && !apierrors.IsAlreadyExists(err) {
 			return err
-		}
-		var head struct {
-			metav1.TypeMeta
-			Metadata struct{ Namespace string }
-		}
-		if err := yaml.Unmarshal(body, &head); err != nil {
-			return err
-		}
-		res := api.ByGVK(head.GroupVersionKind())
-		if _, err := c.admin.Do(&rest.Request{Method: "POST", Body: body, Path: client.Path(res, head.Metadata.Namespace, "", ""),
-			Header: rest.Header{"Content-Type": "application/json", "User-Agent": "kubeadm"}}); err != nil && !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("add-on %s: %w", head.Kind, err)
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/kubonsai/kubonsai/sim/container"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/network/proxy"
 	"github.com/kubonsai/kubonsai/sim/rest"
@@ -92,6 +93,9 @@ func (m *Machine) tracer() *simctl.Tracer {
 			return m.running().readerNet
 		},
 		PodNet: func(namespace, pod string) *network.Namespace { return m.running().podNet(namespace, pod) },
+		Ingress: func(pod string, r *network.Request) (string, container.IngressRoute, bool) {
+			return m.running().ingress.Explain(pod, r)
+		},
 	}
 }
 

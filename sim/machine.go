@@ -58,6 +58,9 @@ type Options struct {
 	// TextTools brings the module with awk and jq when they are first used; nil
 	// takes those that are linked, which the browser module has not.
 	TextTools host.Loader
+	// CloudLoadBalancer gives services of type LoadBalancer an address; without
+	// a cloud, as on kind, they stay pending. See Cluster.SwitchLoadBalancer.
+	CloudLoadBalancer bool
 	// Log is told of faults of the simulation itself; nil drops them.
 	Log func(text string)
 }
@@ -171,7 +174,7 @@ func defaultSpec(opts Options) provision.Spec {
 	}
 	return provision.Spec{Tool: provision.Kind, Name: "kind", Nodes: nodes,
 		FirstNode: netip.AddrFrom4([4]byte{172, 18, 0, 2}), Server: netip.AddrPortFrom(loopback, defaultAPIPort),
-		MetricsServer: opts.MetricsServer, ImagesPresent: opts.ImagesPresent, AllNodePorts: true, Connected: true}
+		MetricsServer: opts.MetricsServer, CloudLoadBalancer: opts.CloudLoadBalancer, ImagesPresent: opts.ImagesPresent, AllNodePorts: true, Connected: true}
 }
 
 // Restore makes a machine of a snapshot. What the backend held before is
@@ -287,6 +290,18 @@ func (m *Machine) Files() *vfs.FS { return m.files }
 // OnChange adds an observer of every change to an API object of the current
 // cluster. It must not call back into the machine.
 func (m *Machine) OnChange(fn func(store.Change)) { m.onChange = append(m.onChange, fn) }
+
+// OnConnect sets the observer of the connections of the reader's machine and of
+// the current cluster: who opens one (a pod's "namespace/name", else the name
+// of a machine), the address asked for and the one that it ends at. It must not
+// call back into the machine.
+func (m *Machine) OnConnect(fn func(from string, to, end netip.AddrPort)) {
+	tell := func(ns *network.Namespace, to netip.AddrPort, path network.Path) { fn(ns.Name, to, path.To) }
+	m.network.OnConnect = tell
+	if c := m.Current(); c != nil {
+		c.network.OnConnect = tell
+	}
+}
 
 // Notices are messages for the user about what could not be restored.
 func (m *Machine) Notices() []string { return m.notices }

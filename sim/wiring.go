@@ -19,9 +19,12 @@ import (
 	"github.com/kubonsai/kubonsai/sim/controller/disruption"
 	"github.com/kubonsai/kubonsai/sim/controller/endpoints"
 	"github.com/kubonsai/kubonsai/sim/controller/endpointslice"
+	"github.com/kubonsai/kubonsai/sim/controller/endpointslicemirroring"
 	"github.com/kubonsai/kubonsai/sim/controller/garbagecollector"
 	"github.com/kubonsai/kubonsai/sim/controller/horizontalpodautoscaler"
+	"github.com/kubonsai/kubonsai/sim/controller/ingressnginx"
 	"github.com/kubonsai/kubonsai/sim/controller/job"
+	"github.com/kubonsai/kubonsai/sim/controller/loadbalancer"
 	"github.com/kubonsai/kubonsai/sim/controller/namespace"
 	"github.com/kubonsai/kubonsai/sim/controller/nodelifecycle"
 	"github.com/kubonsai/kubonsai/sim/controller/persistentvolume"
@@ -42,14 +45,36 @@ import (
 
 // parts are what a cluster is wired of.
 type parts struct {
-	server    *apiserver.Server
-	factory   *client.Factory
-	admin     *client.Client
-	network   *network.Network
-	proxy     *proxy.Proxy
-	runtime   *container.Runtime
-	kubelet   *kubelet.Kubelet
-	readerNet *network.Namespace // the reader's machine as a host on this network
+	server       *apiserver.Server
+	factory      *client.Factory
+	admin        *client.Client
+	network      *network.Network
+	proxy        *proxy.Proxy
+	runtime      *container.Runtime
+	kubelet      *kubelet.Kubelet
+	loadBalancer *loadbalancer.Controller
+	ingress      *ingressnginx.Controller
+	readerNet    *network.Namespace // the reader's machine as a host on this network
+}
+
+// SwitchLoadBalancer turns the cloud that gives services of type LoadBalancer
+// their addresses on or off: what minikube tunnel and cloud-provider-kind do.
+func (c *Cluster) SwitchLoadBalancer(on bool) {
+	c.loadBalancer.Switch(on)
+	c.spec.CloudLoadBalancer = on
+	c.machine.dirty.clusters = true
+}
+
+// firstLoadBalancer is where the addresses of the cloud's load balancers begin:
+// at the end of the nodes' network.
+func (c *Cluster) firstLoadBalancer() netip.Addr {
+	b := c.spec.FirstNode.As4()
+	if c.spec.Tool == provision.Kind { // whose network is a /16
+		b[2], b[3] = 255, 1
+	} else {
+		b[3] = 200
+	}
+	return netip.AddrFrom4(b)
 }
 
 // wire makes all parts. Nothing runs before the host's first turn.
@@ -70,6 +95,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.proxy = proxy.New(c.clock, c.seed, c.network, c.factory)
 	c.joinMachine()
 
+	c.ingress = ingressnginx.New(client.New(c.server, "nginx-ingress-controller"), c.factory)
 	containerPrograms := tool.All()
 	containerPrograms["awk"] = c.machine.programs["awk"] // jq is the reader's alone
 	for _, name := range []string{"git", "brew", "envsubst"} {
@@ -84,6 +110,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.runtime = container.New(container.Options{
 		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: c.machine.images,
 		Programs: func(name string) program.Program { return containerPrograms[name] },
+		Ingress:  c.ingress,
 	})
 	c.kubelet = kubelet.New(kubelet.Options{
 		Clock: c.clock, Kernel: c.kernel, Client: client.New(c.server, "kubelet"), Factory: c.factory,
@@ -136,7 +163,10 @@ func (c *Cluster) wire(state *kept) error {
 	podgc.New(manager, c.factory)
 	endpoints.New(manager, c.factory)
 	endpointslice.New(manager, c.factory)
+	endpointslicemirroring.New(manager, c.factory)
 	nodelifecycle.New(manager, c.factory, c.kubelet)
+	c.loadBalancer = loadbalancer.New(client.New(c.server, "cloud-controller-manager"), c.factory, c.firstLoadBalancer())
+	c.loadBalancer.Switch(c.spec.CloudLoadBalancer)
 	horizontalpodautoscaler.New(manager, c.factory, c.newMetricsServer(manager), discover)
 	scheduler.New(client.New(c.server, "kube-scheduler"), c.factory, c.seed)
 	c.kubelet.Start()

@@ -37,6 +37,8 @@ type Options struct {
 	Programs func(name string) program.Program
 	// LogLimit bounds one container's log, in bytes; 0 is 1 MiB.
 	LogLimit int
+	// Ingress is the ingress controller's view of the API; nil where there is none.
+	Ingress IngressController
 	// Changed is told of every container whose kept state has changed.
 	Changed func(*Container)
 }
@@ -107,7 +109,9 @@ func (r *Runtime) NewSandbox(cfg SandboxConfig) *Sandbox { return r.newSandbox(c
 
 func (r *Runtime) newSandbox(cfg SandboxConfig, id string) *Sandbox {
 	s := &Sandbox{SandboxConfig: cfg, ID: id, rt: r, ns: cfg.Net}
-	if s.ns == nil {
+	if s.ns != nil {
+		s.ns = s.ns.Share(cfg.DNS)
+	} else {
 		s.ns = r.Network.NewNamespace(cfg.Namespace+"/"+cfg.Name, cfg.Addr)
 		s.ns.Pod, s.ns.DNS = s.ns.Name, cfg.DNS
 		s.ns.Hostname = cfg.Hostname

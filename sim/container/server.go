@@ -44,6 +44,7 @@ type server struct {
 	conf      []*nginxServer
 	redis     *redisStore
 	caller    *kernel.Proc // whose request is answered now
+	stop      func()       // called at the end; nil for nothing
 }
 
 func (s *server) now() time.Time {
@@ -103,6 +104,9 @@ func (s *server) start() {
 		return
 	case "redis":
 		s.loadRedis()
+	case "ingress":
+		s.startIngress()
+		return
 	}
 	if b.Title != "" && s.p != nil {
 		s.p.args = []string{b.Title}
@@ -319,6 +323,9 @@ func (s *server) close() {
 	}
 	s.closed = true
 	s.timer.Stop()
+	if s.stop != nil {
+		s.stop()
+	}
 	for _, l := range s.listeners {
 		l.Close()
 	}
@@ -791,16 +798,17 @@ func (s *server) serveNginx(p *kernel.Proc, port int, r *network.Request) *netwo
 	if r.Method == "HEAD" {
 		resp.Body, sent = nil, 0
 	}
-	dash := func(v string) string {
-		if v == "" {
-			return "-"
-		}
-		return v
-	}
 	fmt.Fprintf(s.stdout, "%s - - [%s] \"%s %s HTTP/1.1\" %d %d \"%s\" \"%s\" \"%s\"\n", r.Remote.Addr(),
 		s.now().Format("02/Jan/2006:15:04:05 -0700"), r.Method, r.Path, resp.Status, sent,
 		dash(r.Header.Get("Referer")), dash(r.Header.Get("User-Agent")), dash(r.Header.Get("X-Forwarded-For")))
 	return resp
+}
+
+func dash(v string) string {
+	if v == "" {
+		return "-"
+	}
+	return v
 }
 
 func (s *server) answerNginx(p *kernel.Proc, port int, r *network.Request) (*network.Response, int) {
@@ -878,6 +886,8 @@ func (s *server) answerNginx(p *kernel.Proc, port int, r *network.Request) (*net
 	return &network.Response{Status: 200, Header: h, Body: data}, sent
 }
 
+const nginxConnect = 60 * time.Second // proxy_connect_timeout
+
 func (s *server) proxyNginx(p *kernel.Proc, loc *nginxLocation, r *network.Request, fail func(int) (*network.Response, int)) (*network.Response, int) {
 	rest := strings.TrimPrefix(strings.TrimPrefix(loc.proxy, "http://"), "https://")
 	host, uri, hasURI := strings.Cut(rest, "/")
@@ -901,8 +911,15 @@ func (s *server) proxyNginx(p *kernel.Proc, loc *nginxLocation, r *network.Reque
 		if len(s.workers) > 0 {
 			worker = s.workers[0].pid
 		}
-		fmt.Fprintf(s.stderr, "%s [error] %d#0: *%d connect() failed (111: Connection refused) while connecting to upstream, client: %s, server: localhost, request: \"%s %s HTTP/1.1\", upstream: \"http://%s%s\", host: \"%s\"\n", stamp(s.now()), worker, s.requests, r.Remote.Addr(), r.Method, r.Path, host, target, r.Host)
-		return fail(502)
+		status, why := 502, "connect() failed (111: Connection refused)"
+		if ne, ok := err.(*network.Error); ok && ne.Waits() {
+			status, why = 504, "upstream timed out (110: Connection timed out)"
+			if p != nil {
+				_ = p.Sleep(nginxConnect)
+			}
+		}
+		fmt.Fprintf(s.stderr, "%s [error] %d#0: *%d %s while connecting to upstream, client: %s, server: localhost, request: \"%s %s HTTP/1.1\", upstream: \"http://%s%s\", host: \"%s\"\n", stamp(s.now()), worker, s.requests, why, r.Remote.Addr(), r.Method, r.Path, host, target, r.Host)
+		return fail(status)
 	}
 	out := *resp
 	return &out, len(resp.Body)

@@ -2,7 +2,8 @@
 // example manifests, so that snippets such as
 // `kubectl apply -f https://k8s.io/examples/controllers/frontend.yaml` work
 // without a network. The manifests are written for this project; they have the
-// names, labels and images that the documentation's commands go on to use.
+// names, labels and images that the documentation's commands go on to use. So
+// are those that set up ingress-nginx.
 package examples
 
 import (
@@ -29,6 +30,51 @@ var hosts = []string{"k8s.io/examples/", "kubernetes.io/examples/", "kubernetes.
 // below latest/download/ or download/VERSION/.
 const metricsServer = "github.com/kubernetes-sigs/metrics-server/releases/"
 
+// providers of ingress-nginx's manifests.
+const (
+	kind      = "kind"
+	cloud     = "cloud"
+	bareMetal = "baremetal"
+	minikube  = "minikube"
+)
+
+// ingressNginx says which of ingress-nginx's manifests is at the address:
+// kind's guide, or the project's own for a provider.
+func ingressNginx(address string) (provider string, ok bool) {
+	if strings.HasPrefix(address, "kind.sigs.k8s.io/examples/ingress/") && strings.HasSuffix(address, "deploy-ingress-nginx.yaml") {
+		return kind, true
+	}
+	rest, ok := strings.CutPrefix(address, "raw.githubusercontent.com/kubernetes/ingress-nginx/")
+	if !ok {
+		return "", false
+	}
+	_, rest, ok = strings.Cut(rest, "/deploy/static/provider/")
+	provider, _, _ = strings.Cut(rest, "/")
+	return provider, ok && strings.HasSuffix(rest, "/deploy.yaml") && (provider == kind || provider == cloud || provider == bareMetal)
+}
+
+// IngressNginx is the manifest of the ingress controller for a provider: kind,
+// cloud, baremetal or minikube. They differ in how the world reaches it.
+func IngressNginx(provider string) []byte {
+	data, err := files.ReadFile("ingress-nginx.yaml")
+	if err != nil {
+		return nil
+	}
+	service, address, http, https := "NodePort", "--publish-status-address=localhost", ", hostPort: 80", ", hostPort: 443"
+	switch provider {
+	case minikube:
+		address = "--report-node-internal-ip-address=true"
+	case cloud, bareMetal:
+		address, http, https = "--publish-service=ingress-nginx/ingress-nginx-controller", "", ""
+		if provider == cloud {
+			service = "LoadBalancer"
+		} else {
+			address = "--report-node-internal-ip-address=true"
+		}
+	}
+	return []byte(strings.NewReplacer("${TYPE}", service, "${ADDRESS}", address, "${HTTP}", http, "${HTTPS}", https).Replace(string(data)))
+}
+
 // Fetch returns the manifest at the address, and whether there is one.
 func Fetch(url string) ([]byte, bool) {
 	rest := strings.TrimPrefix(strings.TrimPrefix(url, "https://"), "http://")
@@ -36,6 +82,9 @@ func Fetch(url string) ([]byte, bool) {
 	if p, ok := strings.CutPrefix(rest, metricsServer); ok && path.Base(p) == "components.yaml" && strings.Contains(p, "download/") {
 		data, err := files.ReadFile("metrics-server.yaml")
 		return data, err == nil
+	}
+	if provider, ok := ingressNginx(rest); ok {
+		return IngressNginx(provider), true
 	}
 	for _, h := range hosts {
 		if p, ok := strings.CutPrefix(rest, h); ok {

@@ -140,10 +140,13 @@ func (e *Error) Error() string {
 
 // Network joins the namespaces: it knows which one owns an address.
 type Network struct {
-	owners   map[netip.Addr]*Namespace
-	router   Router
-	resolver Resolver
-	gateway  Gateway
+	// OnConnect, when set, is told of every connection that is made, before the
+	// request is answered.
+	OnConnect func(from *Namespace, to netip.AddrPort, path Path)
+	owners    map[netip.Addr]*Namespace
+	router    Router
+	resolver  Resolver
+	gateway   Gateway
 }
 
 // Gateway is the way out of a network: it returns the namespace, on another
@@ -166,7 +169,7 @@ type Path struct {
 
 // Resolver answers one exact name, without search paths, as the name server
 // at that address does; the zero Addr is the world's DNS. The kind is 0, NoHost
-// (NXDOMAIN) or NoServer.
+// (NXDOMAIN), NoServer (no answer) or Refused (nobody serves names there).
 type Resolver interface {
 	Query(from *Namespace, server netip.Addr, name string) (Answer, Kind)
 }
@@ -298,6 +301,14 @@ func (n *Network) NewNamespace(name string, addrs ...netip.Addr) *Namespace {
 	return ns
 }
 
+// Share is the same namespace for a pod on its node's network: the same
+// addresses and ports, but hosts and name servers of its own.
+func (ns *Namespace) Share(dns DNSConfig) *Namespace {
+	c := *ns
+	c.Hosts, c.DNS = map[string]netip.Addr{}, dns
+	return &c
+}
+
 // AddAddr gives the namespace one more address.
 func (ns *Namespace) AddAddr(a netip.Addr) {
 	ns.Addrs = append(ns.Addrs, a)
@@ -390,6 +401,8 @@ func (ns *Namespace) Lookup(host string) ([]netip.Addr, error) {
 		switch answer, kind := ns.Query(ns.DNS.Server(), name); {
 		case kind == NoServer:
 			return nil, &Error{Kind: NoServer, Host: host, After: resolverWait}
+		case kind == Refused:
+			return nil, &Error{Kind: NoServer, Host: host}
 		case len(answer.Addrs) > 0:
 			return answer.Addrs, nil
 		}
@@ -482,6 +495,9 @@ func (ns *Namespace) Do(p *kernel.Proc, host string, port int, r *Request) (*Res
 		}
 		return nil, err
 	}
+	if ns.net.OnConnect != nil {
+		ns.net.OnConnect(ns, to, path)
+	}
 	req := *r
 	ns.nextPort++
 	if ns.nextPort > 60999 {
@@ -493,6 +509,9 @@ func (ns *Namespace) Do(p *kernel.Proc, host string, port int, r *Request) (*Res
 		req.Header = Header{}
 	}
 	resp := l.Handler(p, &req)
+	if l.ns.closed { // the pod went away under the request
+		return nil, &Error{Kind: Reset, Host: host, Port: port}
+	}
 	if resp == nil {
 		return nil, &Error{Kind: Empty, Host: host, Port: port}
 	}

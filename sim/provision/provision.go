@@ -38,6 +38,8 @@ type Spec struct {
 	Connected bool `json:"connected,omitempty"`
 	// MetricsServer measures pods, for autoscaling and kubectl top.
 	MetricsServer bool `json:"metricsServer,omitempty"`
+	// CloudLoadBalancer gives services of type LoadBalancer an address.
+	CloudLoadBalancer bool `json:"cloudLoadBalancer,omitempty"`
 	// ImagesPresent says that the nodes have every image already.
 	ImagesPresent bool `json:"imagesPresent,omitempty"`
 	// AllNodePorts lets every NodePort answer on the reader's localhost.

@@ -70,7 +70,7 @@ func TestNetworkTools(t *testing.T) {
 		{`curl -s web/echo -X PUT -d a=1 -d b=2 -H 'X-A: q'`, "PUT application/x-www-form-urlencoded q a=1&b=2\n", "", 0},
 		{`curl -s web/echo --json '{"a":1}'`, "POST application/json  {\"a\":1}\n", "", 0},
 		{"curl -m 3 web/slow", "", "curl: (28) Operation timed out after 3000 milliseconds with 0 bytes received\n", 28},
-		{"curl -sS --connect-timeout 2 lost; echo $SECONDS", "2\n", "curl: (28) Connection timed out after 2001 milliseconds\n", 0},
+		{"curl -sS --connect-timeout 2 lost; echo $SECONDS", "2\n", "curl: (28) Failed to connect to lost port 80 after 2001 ms: Timeout was reached\n", 0},
 		{"curl http://", "", "curl: (3) URL rejected: No host part in the URL\n", 3},
 		{"curl", "", "curl: (2) no URL specified\ncurl: try 'curl --help' or 'curl --manual' for more information\n", 2},
 		{"curl --bogus web", "", "curl: option --bogus: is unknown\ncurl: try 'curl --help' or 'curl --manual' for more information\n", 2},

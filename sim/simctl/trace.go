@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kubonsai/kubonsai/sim/container"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/network/proxy"
 	"github.com/kubonsai/kubonsai/sim/program"
@@ -21,45 +22,54 @@ type Tracer struct {
 	Here func(host string, port uint16) *network.Namespace
 	// PodNet is the network of a running pod; nil when there is no such pod.
 	PodNet func(namespace, pod string) *network.Namespace
+	// Ingress explains a request that has reached a pod; ok is false when no
+	// ingress controller runs there.
+	Ingress func(pod string, r *network.Request) (text string, route container.IngressRoute, ok bool)
 }
 
 const traceHelp = `
 Options:
   --from POD        begin in this pod (or NAMESPACE/POD) instead of on this machine
   -n, --namespace   the pod's namespace, "default" if it is not given
+  -H, --host NAME   the Host header, if it is another than the URL's, for ingresses
   --udp             a datagram instead of a TCP connection
 
 The walk is printed rule by rule: the name, the Service, its port, the endpoints
-with what network policies say of each, and the result. The exit status is 0
+with what network policies say of each, the ingress if it leads to a controller,
+and the result. The exit status is 0
 when whichever endpoint is chosen would answer, else 1.
 
 Examples:
   kubonsai trace localhost:30599
   kubonsai trace --from curl http://hello-server-service:8080/
+  kubonsai trace -H hello.example http://localhost/v2
 `
 
 func traceCommand(t *Tracer) command {
-	return command{name: "trace", args: "[--from POD] [-n NAMESPACE] [--udp] URL|HOST[:PORT]", long: traceHelp,
+	return command{name: "trace", args: "[--from POD] [-n NAMESPACE] [-H HOST] [--udp] URL|HOST[:PORT]", long: traceHelp,
 		short: "Explain a connection: which name, Service, rule and endpoint, or why none.",
 		run:   func(c *program.Context, args []string) int { return trace(c, t, args) }}
 }
 
 func trace(c *program.Context, t *Tracer, args []string) int {
-	pod, namespace, target := "", "default", ""
+	pod, namespace, target, header := "", "default", "", ""
 	proto := network.TCP
 	for i := 0; i < len(args); i++ {
 		name, value, given := strings.Cut(args[i], "=")
 		switch name {
-		case "--from", "-n", "--namespace":
+		case "--from", "-n", "--namespace", "-H", "--host":
 			if !given {
 				if i++; i == len(args) {
 					return fail(c, "%s needs a value", name)
 				}
 				value = args[i]
 			}
-			if name == "--from" {
+			switch name {
+			case "--from":
 				pod = value
-			} else {
+			case "-H", "--host":
+				header = strings.TrimSpace(strings.TrimPrefix(value, "Host:"))
+			default:
 				namespace = value
 			}
 		case "--udp":
@@ -74,7 +84,7 @@ func trace(c *program.Context, t *Tracer, args []string) int {
 			target = args[i]
 		}
 	}
-	host, port, err := destination(target)
+	host, port, path, err := destination(target)
 	if err != "" {
 		return fail(c, "%s", err)
 	}
@@ -97,44 +107,76 @@ func trace(c *program.Context, t *Tracer, args []string) int {
 	} else {
 		fmt.Fprintf(c.Stdout, "from this machine (%s)\n", from.Addr())
 	}
-	steps, connects := rules.Trace(from, proto, host, port)
-	printSteps(c.Stdout, steps)
-	if !connects {
+	x := rules.Trace(from, proto, host, port)
+	printSteps(c.Stdout, x.Steps)
+	if x.Connects {
+		r := &network.Request{Method: "GET", Host: header, Path: path, TLS: port == 443}
+		if header == "" {
+			r.Host = host
+		}
+		x.Connects = t.ingress(c.Stdout, rules, x.Ends, r)
+	}
+	if !x.Connects {
 		return 1
 	}
 	return 0
 }
 
+// ingress goes on with a request that has reached an ingress controller; it
+// reports whether the request gets an answer of a backend, true when there is
+// no such controller.
+func (t *Tracer) ingress(w io.Writer, rules *proxy.Proxy, ends []proxy.Endpoint, r *network.Request) bool {
+	for _, e := range ends {
+		text, route, ok := t.Ingress(e.Pod, r)
+		if !ok {
+			continue
+		}
+		fmt.Fprintf(w, "%-10s %s\n", "ingress", text)
+		connects := route.Status == 0
+		namespace, pod, _ := strings.Cut(e.Pod, "/")
+		for _, b := range route.Endpoints {
+			x := rules.Trace(t.PodNet(namespace, pod), network.TCP, b.Addr().String(), b.Port())
+			printSteps(w, x.Steps)
+			connects = connects && x.Connects
+		}
+		return connects
+	}
+	return true
+}
+
 // destination reads a URL, or host and port; the port is the scheme's own when
 // it is left out.
-func destination(text string) (host string, port uint16, err string) {
+func destination(text string) (host string, port uint16, path, err string) {
 	if text == "" {
-		return "", 0, "what destination? See kubonsai trace --help"
+		return "", 0, "", "what destination? See kubonsai trace --help"
 	}
-	port = 80
+	port, path = 80, "/"
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		rest = text
 	} else if scheme == "https" {
 		port = 443
 	} else if scheme != "http" && scheme != "tcp" {
-		return "", 0, "unknown scheme " + scheme
+		return "", 0, "", "unknown scheme " + scheme
 	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		if rest[i] == '/' {
+			path, _, _ = strings.Cut(rest[i:], "#")
+		}
 		rest = rest[:i]
 	}
 	host, number, given := strings.Cut(rest[strings.LastIndexByte(rest, '@')+1:], ":")
 	if given {
 		n, e := strconv.ParseUint(number, 10, 16)
 		if e != nil || n == 0 {
-			return "", 0, "not a port: " + number
+			return "", 0, "", "not a port: " + number
 		}
 		port = uint16(n)
 	}
 	if host == "" {
-		return "", 0, "no host in " + text
+		return "", 0, "", "no host in " + text
 	}
-	return host, port, ""
+	return host, port, path, ""
 }
 
 func printSteps(w io.Writer, steps []proxy.Step) {

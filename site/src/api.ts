@@ -34,6 +34,8 @@ export interface CreateOptions {
    * the capacity of each as CPU/MEMORY, `'2/4Gi,4/8Gi,4/8Gi'`. Default 1.
    */
   nodes?: number | string
+  /** Whether a new cluster has a cloud that gives services of type LoadBalancer an address. Default: no, as kind. */
+  cloud?: boolean
   /** Virtual seconds per second, 0.5 to 100. Default 1. */
   speed?: number
   /** The virtual time at which a new cluster begins. Default: now. */
@@ -216,6 +218,7 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
   const open: Omit<Request, 'id'> = { kind: 'open', name, storage }
   if (options.seed !== undefined) open.seed = options.seed
   if (options.nodes !== undefined) open.nodes = String(options.nodes)
+  if (options.cloud !== undefined) open.cloud = options.cloud
   if (options.speed !== undefined) open.speed = options.speed
   open.start = (options.start ?? new Date()).getTime()
   const cluster = new Cluster(port, open, options.edit)

@@ -9,8 +9,10 @@
  * Attributes: data-languages and data-selector (which blocks, see blocks.ts),
  * data-name (which cluster; pages of one origin with the same name share it),
  * data-nodes ("3", "0" for none, or "2/4Gi,4/8Gi" for the CPU and memory of
- * each) and data-seed (of a new cluster), data-speed, data-wasm and
- * data-text-tools (where kubonsai.wasm and kubonsai-text.wasm are), data-dock="off" (no pane at the bottom),
+ * each), data-seed and data-cloud="on" (of a new cluster; a cloud gives
+ * services of type LoadBalancer an address), data-speed, data-wasm and
+ * data-text-tools (where kubonsai.wasm and kubonsai-text.wasm are),
+ * data-dock="off" (no pane at the bottom),
  * data-preload="off" (nothing is fetched before the first Run),
  * data-offline="sw.js" (the site's service worker, so that its pages work
  * offline after the first visit).
@@ -26,6 +28,7 @@ export const settings = {
   name: script?.dataset['name'] ?? 'default',
   seed: script?.dataset['seed'] ? Number(script.dataset['seed']) : undefined,
   nodes: script?.dataset['nodes'] || undefined,
+  cloud: script?.dataset['cloud'] === 'on' || undefined,
   speed: script?.dataset['speed'] ? Number(script.dataset['speed']) : undefined,
   wasm: script?.dataset['wasm'] ? new URL(script.dataset['wasm'], location.href).href : undefined,
   textTools: script?.dataset['textTools'] ? new URL(script.dataset['textTools'], location.href).href : undefined,

@@ -13,6 +13,7 @@ export interface Settings {
   name: string
   seed?: number | undefined
   nodes?: string | undefined
+  cloud?: boolean | undefined
   speed?: number | undefined
   wasm?: string | undefined
   textTools?: string | undefined
@@ -65,7 +66,7 @@ export function onCluster(fn: (c: Cluster) => void): () => void {
 /** The page's cluster; booted or restored on the first call. */
 export function cluster(): Promise<Cluster> {
   if (opening) return opening
-  const started = create({ name: settings.name, seed: settings.seed, nodes: settings.nodes, speed: settings.speed, wasmURL: settings.wasm, textToolsURL: settings.textTools, edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text) })
+  const started = create({ name: settings.name, seed: settings.seed, nodes: settings.nodes, cloud: settings.cloud, speed: settings.speed, wasmURL: settings.wasm, textToolsURL: settings.textTools, edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text) })
   opening = started
   started.then(c => {
     try { localStorage.setItem(`kubonsai:used:${settings.name}`, '1') } catch { /* no storage */ }

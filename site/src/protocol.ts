@@ -50,6 +50,7 @@ export interface Fields {
   name?: string
   seed?: number
   nodes?: string
+  cloud?: boolean
   storage?: string
   start?: number
   speed?: number

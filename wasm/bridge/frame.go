@@ -27,7 +27,7 @@ const Protocol = 1
 // The kinds of frames from the page to the cluster.
 const (
 	KindHello     = "hello"     // protocol → protocol, version
-	KindOpen      = "open"      // name, seed, nodes, storage, speed, start → state and restored; boots or restores the cluster
+	KindOpen      = "open"      // name, seed, nodes, cloud, storage, speed, start → state and restored; boots or restores the cluster
 	KindPrepare   = "prepare"   // nodes; before open: boots a cluster in memory and forgets it, so that all code is compiled
 	KindRun       = "run"       // terminal, script, columns, rows, interactive, beside → output*, edit*, exit
 	KindStdin     = "stdin"     // run, data, eof
@@ -85,6 +85,7 @@ type Frame struct {
 	Name     string  `json:"name,omitempty"`
 	Seed     uint64  `json:"seed,omitempty"`
 	Nodes    string  `json:"nodes,omitempty"` // a number, or CPU/MEMORY of each; "0" is no cluster
+	Cloud    bool    `json:"cloud,omitempty"` // services of type LoadBalancer get addresses
 	Storage  string  `json:"storage,omitempty"`
 	Start    int64   `json:"start,omitempty"` // milliseconds since 1970
 	Speed    float64 `json:"speed,omitempty"`

@@ -65,6 +65,7 @@ type OpenOptions struct {
 	Name    string
 	Seed    uint64
 	Nodes   string // see provision.ParseNodes
+	Cloud   bool   // services of type LoadBalancer get addresses
 	Storage string
 	Start   time.Time
 	// Snapshot, when set, replaces what the storage holds.
@@ -202,7 +203,7 @@ func (h *Host) handle(f *Frame) error {
 		if h.cluster != nil {
 			return &codedError{"AlreadyOpen", "a cluster is open already: close it first"}
 		}
-		h.options = OpenOptions{Name: f.Name, Seed: f.Seed, Nodes: f.Nodes, Storage: f.Storage, URLs: h.url}
+		h.options = OpenOptions{Name: f.Name, Seed: f.Seed, Nodes: f.Nodes, Cloud: f.Cloud, Storage: f.Storage, URLs: h.url}
 		if f.Start != 0 {
 			h.options.Start = time.UnixMilli(f.Start).UTC()
 		}

@@ -79,7 +79,7 @@ func boot(backend storage, texts *guests, o bridge.OpenOptions) (*bridge.Opened,
 	}
 	keep := &loaded{Backend: backend}
 	start := func() (*sim.Machine, error) {
-		c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, TextTools: texts, Log: func(text string) { println(text) }})
+		c, err := sim.New(sim.Options{Seed: o.Seed, Nodes: nodes, Shapes: shapes, CloudLoadBalancer: o.Cloud, Start: o.Start, Backend: keep, URLs: o.URLs, MetricsServer: true, TextTools: texts, Log: func(text string) { println(text) }})
 		if keep.failed != nil {
 			// What cannot be read must not be written over.
 			return nil, &storageError{keep.failed}

@@ -356,7 +356,13 @@ func (v *validator) networkPolicy(spec *networkingv1.NetworkPolicySpec) {
 					v.add(validateCIDR(b.CIDR, at.Child("ipBlock", "cidr")))
 				}
 				for j, except := range b.Except {
-					v.add(validateCIDR(except, at.Child("ipBlock", "except").Index(j)))
+					at := at.Child("ipBlock", "except").Index(j)
+					errs := validateCIDR(except, at)
+					v.add(errs)
+					outer, err := netip.ParsePrefix(b.CIDR)
+					if inner, e := netip.ParsePrefix(except); err == nil && e == nil && len(errs) == 0 && (!outer.Contains(inner.Addr()) || outer.Bits() >= inner.Bits()) {
+						v.invalid(at, except, "must be a strict subset of `cidr`")
+					}
 				}
 			}
 			if n == 0 {
@@ -375,6 +381,10 @@ func (v *validator) networkPolicy(spec *networkingv1.NetworkPolicySpec) {
 		p := specPath.Child("egress").Index(i)
 		ports(r.Ports, p)
 		peers(r.To, "to", p)
+	}
+	if len(spec.PolicyTypes) > 2 {
+		v.invalid(specPath.Child("policyTypes"), spec.PolicyTypes, "may not specify more than two policyTypes")
+		return
 	}
 	for i, t := range spec.PolicyTypes {
 		if t != networkingv1.PolicyTypeEgress && t != networkingv1.PolicyTypeIngress {

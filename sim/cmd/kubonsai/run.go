@@ -38,6 +38,7 @@ func runScript(args []string) int {
 	nodes := f.String("nodes", "1", nodesHelp)
 	noCluster := f.Bool("no-cluster", false, "begin without a cluster, as --nodes 0")
 	metrics := f.Bool("metrics-server", false, "start with a metrics server, for kubectl top and HorizontalPodAutoscalers (kind has none)")
+	cloud := f.Bool("cloud", false, "give services of type LoadBalancer an address (on kind they stay pending)")
 	limit := f.Duration("timeout", 24*time.Hour, "virtual time after which the script is stopped")
 	start := f.String("start", "", "virtual time at which the cluster starts, RFC 3339 (default 2026-01-01T00:00:00Z)")
 	rest, status, ok := parse(&runCommand, f, args, 1, 1)
@@ -54,7 +55,7 @@ func runScript(args []string) int {
 	if err != nil {
 		return fail("run", err)
 	}
-	opts := sim.Options{Seed: *seed, MetricsServer: *metrics}
+	opts := sim.Options{Seed: *seed, MetricsServer: *metrics, CloudLoadBalancer: *cloud}
 	if opts.Nodes, opts.Shapes, err = provision.ParseNodes(*nodes); err != nil {
 		return fail("run", fmt.Errorf("--nodes: %w", err))
 	}

@@ -43,6 +43,7 @@ func serve(args []string) int {
 	data := f.String("data", "", "directory that keeps the state; nothing is kept without it")
 	seed := f.Uint64("seed", 1, "what all chance in the simulation derives from")
 	nodes := f.String("nodes", "1", nodesHelp)
+	cloud := f.Bool("cloud", false, "give services of type LoadBalancer an address (on kind they stay pending)")
 	speed := f.Float64("speed", 1, "how many seconds of virtual time pass in a second")
 	kubeconfig := f.String("kubeconfig", "", "file to write a kubeconfig to")
 	secure := f.Bool("tls", false, "serve HTTPS, with a CA of its own")
@@ -62,7 +63,7 @@ func serve(args []string) int {
 	if err != nil {
 		return fail("serve", fmt.Errorf("--nodes: %w", err))
 	}
-	opts := sim.Options{Seed: *seed, Nodes: count, Shapes: shapes, Start: time.Now(), MetricsServer: *metrics, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }}
+	opts := sim.Options{Seed: *seed, Nodes: count, Shapes: shapes, Start: time.Now(), MetricsServer: *metrics, CloudLoadBalancer: *cloud, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }}
 	var dir *journal.Dir
 	if *data != "" {
 		var err error

@@ -31,7 +31,8 @@ type Behaviour struct {
 	//   - entrypoint: runs the rest of its arguments
 	//   - servers: http (answers from Routes), files (static files), nginx,
 	//     httpd (Apache), httpbin, guestbook, liveness, redis, sql (Server is
-	//     mysql or postgres), tcp (accepts connections)
+	//     mysql or postgres), ingress (proxies as Ingress objects say), tcp
+	//     (accepts connections)
 	//   - sleep (does nothing until it is told to stop), stress, exit
 	//   - commands: print (gives Answers), perl, redis-cli, mysql, psql.
 	Kind string `json:"kind"`
@@ -323,7 +324,7 @@ func located(doc []byte, err error) error {
 }
 
 // kinds are those of Behaviour.
-var kinds = strings.Fields("entrypoint http files httpd httpbin guestbook nginx redis sql liveness tcp sleep stress exit print perl redis-cli mysql psql")
+var kinds = strings.Fields("entrypoint http files httpd httpbin guestbook nginx redis sql liveness ingress tcp sleep stress exit print perl redis-cli mysql psql")
 
 // check refuses programs that the runtime does not know.
 func (s *Settings) check() error {

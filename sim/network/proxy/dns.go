@@ -19,13 +19,17 @@ func (p *Proxy) Query(from *network.Namespace, server netip.Addr, name string) (
 	inside := false
 	if server.IsValid() {
 		path := p.Route(from, network.UDP, netip.AddrPortFrom(server, 53))
-		if path.Fail != 0 {
+		switch path.Fail {
+		case 0:
+		case network.Refused:
+			return network.Answer{}, network.Refused
+		default:
 			return network.Answer{}, network.NoServer
 		}
 		owner := p.net.Owner(path.To.Addr())
 		inside = owner != nil && owner.Listening(int(path.To.Port()))
 		if owner != nil && owner.Pod != "" && !inside {
-			return network.Answer{}, network.NoServer
+			return network.Answer{}, network.Refused
 		}
 	}
 	var answer network.Answer

@@ -53,8 +53,8 @@ func (p *Proxy) permits(r *route, e Endpoint, said func(*decision)) bool {
 		node := p.Nodes.NodeOf(to.addr)
 		switch {
 		case from.addr == to.addr, // a pod reaches itself
-			from.pod == nil && !r.from.NodePorts && p.Nodes.NodeOf(from.addr) == node, // a node reaches its pods
-			from.pod != nil && to.pod == nil && from.pod.Spec.NodeName == node:        // and they it
+			r.from.Pod == "" && !r.from.NodePorts && p.Nodes.NodeOf(from.addr) == node, // a node reaches its pods
+			from.pod != nil && to.pod == nil && from.pod.Spec.NodeName == node:         // and they it
 			return true
 		case r.from.NodePorts && r.svc != nil && node != r.entry: // hidden behind the node that passed it on
 			from.addr, _ = p.Nodes.NodeAddr(r.entry)
@@ -151,14 +151,11 @@ func (p *Proxy) peerAllowed(peers []networkingv1.NetworkPolicyPeer, namespace st
 	})
 }
 
-// text tells a decision in words.
+// text tells a decision in words; some policy selects the pod.
 func (d *decision) text() string {
 	who := "pod " + client.Key(d.pod)
-	switch {
-	case len(d.selecting) == 0:
-		return "no policy selects " + who
-	case d.allowing != "":
-		return "allowed by " + d.allowing + " of " + who
+	if d.allowing != "" {
+		return "allowed by " + d.allowing
 	}
 	if len(d.selecting) == 1 {
 		return fmt.Sprintf("denied: %s selects %s and has no rule for this", d.selecting[0], who)

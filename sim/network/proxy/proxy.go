@@ -6,6 +6,7 @@
 package proxy
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -58,6 +59,9 @@ type affinityKey struct {
 	svc    string
 	port   int32
 }
+
+// maxAffinities is how many are kept before those that have ended are dropped.
+const maxAffinities = 4096
 
 type affinity struct {
 	to    netip.AddrPort
@@ -128,6 +132,7 @@ type route struct {
 	port    *corev1.ServicePort // nil: the service has no such port
 	entry   string              // the node whose rules it meets
 	local   bool                // only endpoints on that node
+	keep    bool                // the client's address is kept
 	fromPod *corev1.Pod         // nil when it comes from elsewhere
 	ends    []Endpoint          // where it may be sent; the address itself when there is no service
 	all     int                 // how many endpoints there were before the traffic policy
@@ -172,7 +177,9 @@ func (p *Proxy) match(from *network.Namespace, proto network.Protocol, to netip.
 		case atNode:
 			r.entry = p.Nodes.NodeOf(addr)
 		case from.NodePorts: // the reader's machine
-			r.entry = p.Nodes.Nodes()[0]
+			if names := p.Nodes.Nodes(); len(names) > 0 {
+				r.entry = names[0]
+			}
 		default:
 			r.entry = p.Nodes.NodeOf(from.Addr())
 		}
@@ -212,8 +219,10 @@ func (p *Proxy) match(from *network.Namespace, proto network.Protocol, to netip.
 		return r
 	}
 	if r.via != "clusterIP" && r.svc.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
-		// connections from within the cluster go everywhere all the same
-		r.local = r.fromPod == nil && (from.NodePorts || p.Nodes != nil && p.Nodes.NodeOf(from.Addr()) != r.entry)
+		// connections from within the cluster go everywhere all the same, and a
+		// load balancer sends to the nodes that have endpoints
+		r.keep = r.fromPod == nil && (from.NodePorts || p.Nodes != nil && p.Nodes.NodeOf(from.Addr()) != r.entry)
+		r.local = r.keep && r.via != "loadBalancer"
 	}
 	if r.port == nil {
 		r.fail = network.Refused
@@ -309,6 +318,9 @@ func (p *Proxy) choose(r *route) Endpoint {
 	if c := r.svc.Spec.SessionAffinityConfig; c != nil && c.ClientIP != nil && c.ClientIP.TimeoutSeconds != nil {
 		timeout = time.Duration(*c.ClientIP.TimeoutSeconds) * time.Second
 	}
+	if len(p.affinity) >= maxAffinities {
+		maps.DeleteFunc(p.affinity, func(_ affinityKey, a affinity) bool { return !now.Before(a.until) })
+	}
 	p.affinity[key] = affinity{r.ends[i].Addr, now.Add(timeout)} // counted from the last connection
 	return r.ends[i]
 }
@@ -346,13 +358,13 @@ func (p *Proxy) source(r *route, e Endpoint) netip.Addr {
 	node := ""
 	switch {
 	case r.from.Pod != "":
-		if own := p.Nodes.NodeOf(r.from.Addr()); external && !r.local {
+		if own := p.Nodes.NodeOf(r.from.Addr()); external && !r.keep {
 			node = r.entry
 		} else if e.Node != own && !p.onPodNetwork(e) {
 			node = own
 		}
 	case r.from.NodePorts:
-		if r.svc != nil && !r.local {
+		if r.svc != nil && !r.keep {
 			node = r.entry
 		}
 	default:

@@ -24,17 +24,25 @@ type Step struct {
 	Detail       []string
 }
 
+// Explanation is a connection's walk.
+type Explanation struct {
+	Steps []Step
+	// Ends are where it may end.
+	Ends []Endpoint
+	// Connects is whether each of them would answer.
+	Connects bool
+}
+
 // Trace explains where a connection to host and port would go. Nothing is
-// sent or chosen. connects is whether each endpoint that could be chosen would
-// answer.
-func (p *Proxy) Trace(from *network.Namespace, proto network.Protocol, host string, port uint16) (steps []Step, connects bool) {
+// sent or chosen.
+func (p *Proxy) Trace(from *network.Namespace, proto network.Protocol, host string, port uint16) Explanation {
 	t := &tracing{p: p, from: from, proto: proto}
 	addrs := t.name(host)
-	connects = len(addrs) > 0
+	connects := len(addrs) > 0
 	for _, a := range addrs {
 		connects = t.address(netip.AddrPortFrom(a, port)) && connects
 	}
-	return t.steps, connects
+	return Explanation{t.steps, t.ends, connects}
 }
 
 type tracing struct {
@@ -42,6 +50,7 @@ type tracing struct {
 	from  *network.Namespace
 	proto network.Protocol
 	steps []Step
+	ends  []Endpoint
 }
 
 func (t *tracing) say(rule, format string, args ...any) *Step {
@@ -69,7 +78,7 @@ func (t *tracing) name(host string) []netip.Addr {
 	for _, name := range t.from.DNS.Candidates(host) {
 		answer, kind := t.from.Query(server, name)
 		switch {
-		case kind == network.NoServer:
+		case kind == network.NoServer || kind == network.Refused:
 			t.steps[at].Result = fmt.Sprintf("%s: the name server %s does not answer", host, server)
 			t.address(netip.AddrPortFrom(server, 53), network.UDP)
 			return nil
@@ -123,6 +132,7 @@ func (t *tracing) address(to netip.AddrPort, protocols ...network.Protocol) bool
 		return false
 	}
 	t.say("endpoint", "")
+	t.ends = append(t.ends, r.ends...)
 	at := len(t.steps) - 1
 	good := 0
 	sticky := t.p.remembered(&r)
@@ -149,7 +159,7 @@ func (t *tracing) address(to netip.AddrPort, protocols ...network.Protocol) bool
 	switch n := len(r.ends); {
 	case n == 1:
 		s.Result = "the only one"
-		if r.svc == nil {
+		if r.via == "" {
 			s.Result = "the address itself"
 		}
 	case sticky >= 0:
@@ -173,7 +183,7 @@ func (t *tracing) address(to netip.AddrPort, protocols ...network.Protocol) bool
 // verdict is how a connection to an endpoint would fail, 0 when it would not.
 func (t *tracing) verdict(r *route, e Endpoint, s *Step) network.Kind {
 	permitted := t.p.permits(r, e, func(d *decision) {
-		if s != nil {
+		if s != nil && len(d.selecting) > 0 {
 			s.add("  %s: %s", strings.ToLower(string(d.direction)), d.text())
 		}
 	})

@@ -1,4 +1,4 @@
-// curl, wget, nc, ping, nslookup: clients of the virtual network. Messages and
+// curl, wget, nc, ping: clients of the virtual network. Messages and
 // exit codes are those of curl 8 and of the tools in Debian and busybox.
 
 package tool
@@ -26,7 +26,6 @@ func init() {
 	reg("wget [OPTION]... [URL]...", wget, "wget")
 	reg("nc [-zv] [-w timeout] host port", nc, "nc", "netcat", "telnet")
 	reg("ping [options] <destination>", ping, "ping")
-	reg("nslookup [HOST] [SERVER]", nslookup, "nslookup", "dig", "host")
 }
 
 type target struct {
@@ -863,7 +862,10 @@ func (r *curlRun) failure(err error, u target, ip string, start, begin time.Time
 			}
 			return 6, "Could not resolve host: " + u.host
 		}
-		if r.connect > 0 || r.maxTime > 0 {
+		switch {
+		case r.connect > 0 && (r.maxTime <= 0 || r.connect < r.maxTime):
+			return 28, fmt.Sprintf("Failed to connect to %s port %d after %d ms: Timeout was reached", u.host, u.port, ms())
+		case r.maxTime > 0: // looked at before the connection is
 			return 28, fmt.Sprintf("Connection timed out after %d milliseconds", ms())
 		}
 		return 28, fmt.Sprintf("Failed to connect to %s port %d after %d ms: Couldn't connect to server", u.host, u.port, ms())
@@ -1159,10 +1161,13 @@ func (t *T) wgetError(err error, u target, ip string, limit time.Duration, busy,
 	} else if err == errMaxTime {
 		kind = network.Timeout
 	}
-	if kind == network.Timeout && err != errMaxTime {
-		wait := 130 * time.Second
-		if limit > 0 {
-			wait = limit
+	if e != nil && e.Waits() {
+		wait := e.After
+		if wait == 0 && kind == network.Timeout {
+			wait = 130 * time.Second
+		}
+		if limit > 0 && (kind == network.Timeout || !busy) { // busybox does not hurry the resolver
+			wait = min(wait, limit)
 		}
 		if t.Proc.Sleep(wait) != nil {
 			return 130
@@ -1170,7 +1175,7 @@ func (t *T) wgetError(err error, u target, ip string, limit time.Duration, busy,
 	}
 	if busy {
 		switch kind {
-		case network.NoHost:
+		case network.NoHost, network.NoServer:
 			t.eprint("wget: bad address '" + u.hostHeader() + "'\n")
 		case network.Timeout:
 			if limit > 0 {
@@ -1182,6 +1187,8 @@ func (t *T) wgetError(err error, u target, ip string, limit time.Duration, busy,
 			t.eprint(fmt.Sprintf("wget: can't connect to remote host (%s): Host is unreachable\n", ip))
 		case network.Reset:
 			t.eprint("wget: error getting response: Connection reset by peer\n")
+		case network.Empty:
+			t.eprint("wget: error getting response\n")
 		default:
 			t.eprint(fmt.Sprintf("wget: can't connect to remote host (%s): Connection refused\n", ip))
 		}
@@ -1191,14 +1198,16 @@ func (t *T) wgetError(err error, u target, ip string, limit time.Duration, busy,
 		return 4
 	}
 	switch kind {
-	case network.NoHost:
-		t.eprint("failed: Name or service not known.\nwget: unable to resolve host address ‘" + u.host + "’\n")
+	case network.NoHost, network.NoServer:
+		t.eprint("failed: " + unresolved(err) + ".\nwget: unable to resolve host address ‘" + u.host + "’\n")
 	case network.Timeout:
 		t.eprint("failed: Connection timed out.\n")
 	case network.Unreachable:
 		t.eprint("failed: No route to host.\n")
 	case network.Reset:
 		t.eprint("connected.\nHTTP request sent, awaiting response... Read error (Connection reset by peer) in headers.\n")
+	case network.Empty:
+		t.eprint("connected.\nHTTP request sent, awaiting response... No data received.\n")
 	default:
 		t.eprint("failed: Connection refused.\n")
 	}
@@ -1229,16 +1238,12 @@ func nc(t *T) int {
 	}
 	host := t.args[0]
 	busy := t.busybox()
-	if t.Net == nil {
-		t.errorf("getaddrinfo for host \"%s\" port %d: Name or service not known", host, port)
-		return 1
-	}
-	as, err := t.Net.Lookup(host)
+	as, err := t.lookup(host)
 	if err != nil || len(as) == 0 {
 		if busy {
 			t.errorf("bad address '%s'", host)
 		} else {
-			t.errorf("getaddrinfo for host \"%s\" port %d: Name or service not known", host, port)
+			t.errorf("getaddrinfo for host \"%s\" port %d: %s", host, port, unresolved(err))
 		}
 		return 1
 	}
@@ -1320,17 +1325,13 @@ func ping(t *T) int {
 	}
 	host := t.args[0]
 	busy := t.busybox()
-	if t.Net == nil {
-		t.errorf("%s: Name or service not known", host)
-		return 2
-	}
-	as, err := t.Net.Lookup(host)
+	as, err := t.lookup(host)
 	if err != nil || len(as) == 0 {
 		if busy {
 			t.errorf("bad address '%s'", host)
 			return 1
 		}
-		t.errorf("%s: Name or service not known", host)
+		t.errorf("%s: %s", host, unresolved(err))
 		return 2
 	}
 	n, _ := t.number("c", -1)
@@ -1398,133 +1399,4 @@ func ping(t *T) int {
 		return 1
 	}
 	return 0
-}
-
-func nslookup(t *T) int {
-	server := "10.96.0.10"
-	search := []string{}
-	if b, err := t.FS.ReadFile("/etc/resolv.conf"); err == nil {
-		for _, l := range strings.Split(string(b), "\n") {
-			f := strings.Fields(l)
-			if len(f) > 1 && f[0] == "nameserver" {
-				server = f[1]
-			}
-			if len(f) > 1 && f[0] == "search" {
-				search = f[1:]
-			}
-		}
-	}
-	var names []string
-	short := false
-	for _, a := range t.args {
-		switch {
-		case a == "+short":
-			short = true
-		case strings.HasPrefix(a, "+") || strings.HasPrefix(a, "-"):
-		case strings.HasPrefix(a, "@"):
-			server = a[1:]
-		case t.name == "dig" && (a == "A" || a == "AAAA" || a == "SRV" || a == "ANY"):
-		default:
-			names = append(names, a)
-		}
-	}
-	if len(names) == 0 {
-		t.eprint("usage: " + t.name + " HOST\n")
-		return 1
-	}
-	name := strings.TrimSuffix(names[0], ".")
-	if len(names) > 1 {
-		server = names[1]
-	}
-	var as []netip.Addr
-	err := error(&network.Error{Kind: network.NoHost, Host: name})
-	full := name
-	if t.Net != nil {
-		as, err = t.Net.Lookup(name)
-		if err == nil && t.name != "dig" {
-			for _, s := range search {
-				if more, e := t.Net.Lookup(name + "." + s); e == nil && len(more) > 0 && len(as) > 0 && more[0] == as[0] {
-					full = name + "." + s
-					break
-				}
-			}
-		}
-	}
-	switch t.name {
-	case "dig":
-		if short {
-			for _, a := range as {
-				t.printf("%s\n", a)
-			}
-			return 0
-		}
-		st := "NOERROR"
-		if err != nil {
-			st = "NXDOMAIN"
-		}
-		t.printf("\n; <<>> DiG 9.18.28 <<>> %s\n;; global options: +cmd\n;; Got answer:\n;; ->>HEADER<<- opcode: QUERY, status: %s, id: 4711\n;; flags: qr aa rd; QUERY: 1, ANSWER: %d, AUTHORITY: 0, ADDITIONAL: 1\n\n;; QUESTION SECTION:\n;%s.\t\tIN\tA\n\n", name, st, len(as), name)
-		if len(as) > 0 {
-			t.puts(";; ANSWER SECTION:\n")
-			for _, a := range as {
-				t.printf("%s.\t30\tIN\tA\t%s\n", name, a)
-			}
-			t.puts("\n")
-		}
-		t.printf(";; Query time: 0 msec\n;; SERVER: %s#53(%s) (UDP)\n;; WHEN: %s\n;; MSG SIZE  rcvd: 97\n\n", server, server, t.Proc.Now().Format("Mon Jan 02 15:04:05 UTC 2006"))
-		return 0
-	case "host":
-		if err != nil {
-			t.printf("Host %s not found: 3(NXDOMAIN)\n", name)
-			return 1
-		}
-		for _, a := range as {
-			t.printf("%s has address %s\n", full, a)
-		}
-		return 0
-	}
-	if t.busybox() {
-		return t.busyLookup(name, server, search)
-	}
-	t.printf("Server:\t\t%s\nAddress:\t%s#53\n\n", server, server)
-	if err != nil {
-		t.printf("** server can't find %s: NXDOMAIN\n\n", name)
-		return 1
-	}
-	for _, a := range as {
-		t.printf("Name:\t%s\nAddress: %s\n", full, a)
-	}
-	t.puts("\n")
-	return 0
-}
-
-// busyLookup is nslookup of busybox: a name without a dot is asked for in every
-// domain of the search list, any other just as it is; each time for an IPv4 and
-// an IPv6 address. One answer that says no makes it fail.
-func (t *T) busyLookup(name, server string, search []string) int {
-	t.printf("Server:\t\t%s\nAddress:\t%s:53\n\n", server, server)
-	names := []string{name}
-	if !strings.Contains(name, ".") && len(search) > 0 {
-		names = nil
-		for _, s := range search {
-			names = append(names, name+"."+s)
-		}
-	}
-	status := 0
-	for _, n := range names {
-		var answer network.Answer
-		kind := network.NoHost
-		if t.Net != nil {
-			answer, kind = t.Net.Query(netip.MustParseAddr(server), n)
-		}
-		if kind != 0 {
-			t.printf("** server can't find %s: NXDOMAIN\n\n** server can't find %s: NXDOMAIN\n\n", n, n)
-			status = 1
-			continue
-		}
-		for _, a := range answer.Addrs {
-			t.printf("Name:\t%s\nAddress: %s\n", n, a)
-		}
-		t.puts("\n\n")
-	}
-	return status
 }

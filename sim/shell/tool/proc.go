@@ -1058,6 +1058,17 @@ func id(t *T) int {
 	return 0
 }
 
+// canonicalName is the machine's full name, as /etc/hosts has it.
+func (t *T) canonicalName() string {
+	b, _ := t.FS.ReadFile("/etc/hosts")
+	for _, l := range strings.Split(string(b), "\n") {
+		if f := strings.Fields(l); len(f) > 1 && slices.Contains(f[1:], t.Host) {
+			return f[1]
+		}
+	}
+	return t.Host
+}
+
 func hostname(t *T) int {
 	if len(t.args) > 0 {
 		switch t.args[0] {
@@ -1078,7 +1089,13 @@ func hostname(t *T) int {
 			h, _, _ := strings.Cut(t.Host, ".")
 			t.puts(h + "\n")
 			return 0
-		case "-f", "-A":
+		case "-f", "-A", "-d":
+			name := t.canonicalName()
+			if t.args[0] == "-d" {
+				_, name, _ = strings.Cut(name, ".")
+			}
+			t.puts(name + "\n")
+			return 0
 		default:
 			t.eprint("hostname: you must be root to change the host name\n")
 			return 1
