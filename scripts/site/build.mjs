@@ -53,8 +53,9 @@ const module = 'github.com/kubonsai/kubonsai'
 const cold = [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...'].map(p => `-gcflags=${p}=-l`)
 execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(flag('fake') ? ['-tags', 'fake'] : []), ...cold, '-o', wasm, './wasm/browser'],
   { cwd: root, stdio: 'inherit', env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' } })
-// Tables for stack traces and roundabout code go: a third of the module.
-execFileSync(go, ['run', './scripts/slim', wasm, wasm], { cwd: root, stdio: 'inherit' })
+// Tables for stack traces and roundabout code go: a third of the module. What
+// the numbers in stack traces stand for is in a file that no page loads.
+execFileSync(go, ['run', './scripts/slim', '-names', path.join(out, 'kubonsai.wasm.names.txt'), wasm, wasm], { cwd: root, stdio: 'inherit' })
 
 // Style sheets that scripts bring along are text, made small.
 const css = {

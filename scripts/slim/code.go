@@ -52,7 +52,11 @@ const (
 	opGlobalSet   = 0x24
 	opFirstLoad   = 0x28
 	opLastLoad    = 0x35
+	opI32Load     = 0x28
+	opI32Load8U   = 0x2d
+	opI32Store    = 0x36
 	opI64Store    = 0x37
+	opI32Store8   = 0x3a
 	opLastStore   = 0x3e
 	opMemorySize  = 0x3f
 	opMemoryGrow  = 0x40
@@ -61,10 +65,19 @@ const (
 	opF32Const    = 0x43
 	opF64Const    = 0x44
 	opI32Eqz      = 0x45
+	opI32Eq       = 0x46
+	opI32LtU      = 0x49
+	opI32GeU      = 0x4f
 	opI64Eqz      = 0x50
 	opLastCompare = 0x66
 	opI32Add      = 0x6a
 	opI32Sub      = 0x6b
+	opI32Mul      = 0x6c
+	opI32And      = 0x71
+	opI32Or       = 0x72
+	opI32Xor      = 0x73
+	opI32Shl      = 0x74
+	opI32ShrU     = 0x76
 	opI64Add      = 0x7c
 	opI32Wrap     = 0xa7
 	opI64ExtendU  = 0xad
@@ -99,17 +112,25 @@ var neverReturn = map[string]bool{
 // A rewriter rewrites the functions of a module.
 type rewriter struct {
 	neverReturn map[int]bool
-	helpers     map[int]int // the helper that calls a function
-	bodies      [][]byte    // of the helpers
-	next        int         // the number of the next helper
+	panicwrap   int
+	wrappers    map[int]bool // the functions that call it
+	current     int          // the function that is rewritten
+	helpers     map[int]int  // the helper that calls a function
+	bodies      [][]byte     // of the helpers
+	next        int          // the number of the next helper
 	done        map[string]int
 }
 
-func rewriteCode(m *gowasm.Module) error {
-	w := &rewriter{neverReturn: map[int]bool{}, helpers: map[int]int{}, next: m.Imports + len(m.Functions), done: map[string]int{}}
+// rewriteCode rewrites all functions. It returns the numbers, as in m.Functions,
+// of those that call runtime.panicwrap.
+func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
+	w := &rewriter{neverReturn: map[int]bool{}, wrappers: map[int]bool{}, helpers: map[int]int{}, next: m.Imports + len(m.Functions), done: map[string]int{}}
 	for i, f := range m.Functions {
 		if neverReturn[f.Name] {
 			w.neverReturn[m.Imports+i] = true
+			if f.Name == "runtime.panicwrap" {
+				w.panicwrap = m.Imports + i
+			}
 		}
 	}
 	code := m.Section(gowasm.SectionCode)
@@ -124,8 +145,9 @@ func rewriteCode(m *gowasm.Module) error {
 		}
 		list, err := decode(f.B)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		w.current = len(bodies)
 		bodies = append(bodies, encode(slices.Clone(body[:len(body)-len(f.B)]), w.rewrite(list)))
 	}
 	before := len(code.Body)
@@ -145,7 +167,7 @@ func rewriteCode(m *gowasm.Module) error {
 		functions.Body = binary.AppendUvarint(functions.Body, uint64(helperType))
 	}
 	say("code: %d → %d bytes %v", before, len(code.Body), w.done)
-	return nil
+	return w.wrappers, nil
 }
 
 // grow adds to the count that a section begins with and returns what it was.
@@ -325,6 +347,9 @@ func (w *rewriter) panics(list []instruction) []instruction {
 			if follows(l[n:], opBrIf) {
 				out = append(out, l[6], instruction{op: opCall, arg: w.helper(l[9].arg)}, instruction{op: opReturn})
 				w.done["panics"]++
+				if l[9].arg == w.panicwrap {
+					w.wrappers[w.current] = true
+				}
 				i += n
 				continue
 			}
@@ -502,7 +527,7 @@ func encode(out []byte, list []instruction) []byte {
 		}
 		out = append(out, in.op)
 		switch op := in.op; {
-		case op == opIf || op == opBr || op == opBrIf || op == opCall || op >= opLocalGet && op <= opGlobalSet:
+		case op == opBlock || op == opLoop || op == opIf || op == opBr || op == opBrIf || op == opCall || op >= opLocalGet && op <= opGlobalSet:
 			out = binary.AppendUvarint(out, uint64(in.arg))
 		case op >= opFirstLoad && op <= opLastStore:
 			out = binary.AppendUvarint(out, uint64(in.arg))

@@ -26,7 +26,7 @@ func TestSlim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slim, err := shrink(raw)
+	slim, _, err := shrink(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,9 @@ const (
 	SectionType     = 1
 	SectionImport   = 2
 	SectionFunction = 3
+	SectionMemory   = 5
+	SectionStart    = 8
+	SectionElement  = 9
 	SectionCode     = 10
 	SectionData     = 11
 )
@@ -48,8 +51,9 @@ type Function struct {
 
 // Tables are the extents of the runtime's tables.
 type Tables struct {
-	FuncNames, CompilationUnits, Files, PCTables, Funcs, FuncTable, FuncData Extent
-	Types, NoPtrData, Data, BSS, NoPtrBSS                                    Extent
+	FuncNames, CompilationUnits, Files, PCTables, Funcs, FuncTable, FuncData, FindFunc Extent
+	Types, NoPtrData, Data, BSS, NoPtrBSS                                              Extent
+	End                                                                                int // of all variables
 }
 
 // An Extent is a range of addresses.
@@ -98,7 +102,7 @@ func Read(raw []byte) (*Module, error) {
 			s.Byte() // i32.const
 			at := s.Int()
 			s.Byte() // end
-			m.Memory.put(at, s.Bytes(s.Uint()))
+			m.Memory.Put(at, s.Bytes(s.Uint()))
 		}
 	}
 	return m, m.readTables()
@@ -122,6 +126,16 @@ func (m *Module) Section(id byte) *Section {
 		}
 	}
 	return nil
+}
+
+// InitialMemory is the size of the memory that the module asks for.
+func (m *Module) InitialMemory() int {
+	for r := range m.each(SectionMemory) {
+		r.Uint() // how many memories
+		r.Byte() // whether there is a limit
+		return r.Uint() << 16
+	}
+	return 0
 }
 
 // Encode puts the module together; the data section is made of Memory, with a
@@ -150,12 +164,14 @@ const (
 	pctab       = 10
 	pclntable   = 13
 	ftab        = 16
+	findfunctab = 19
 	minpc       = 20
 	text        = 22
 	noptrdata   = 24
 	data        = 26
 	bss         = 28
 	noptrbss    = 30
+	end         = 34
 	types       = 37
 	gofunc      = 40
 	epclntab    = 41
@@ -185,8 +201,12 @@ func (m *Module) tablesAt(word func(int) int) error {
 	pair := func(i int) Extent { return Extent{word(i), word(i + 1)} }
 	m.Tables = Tables{
 		FuncNames: slice(funcnametab, 1), CompilationUnits: slice(cutab, 4), Files: slice(filetab, 1), PCTables: slice(pctab, 1),
-		Funcs: slice(pclntable, 1), FuncTable: slice(ftab, 8), FuncData: Extent{word(gofunc), word(epclntab)},
+		Funcs: slice(pclntable, 1), FuncTable: slice(ftab, 8), FuncData: Extent{word(gofunc), word(findfunctab)}, FindFunc: Extent{word(findfunctab), word(epclntab)},
 		Types: pair(types), NoPtrData: pair(noptrdata), Data: pair(data), BSS: pair(bss), NoPtrBSS: pair(noptrbss),
+		End: word(end),
+	}
+	if m.Tables.FuncData.Len() < 0 || m.Tables.FindFunc.Len() < 0 {
+		return errors.New("the function data do not stand before the table that finds functions")
 	}
 	for i := range word(ftab+1) - 1 {
 		n := int(m.Memory.Half(word(ftab)+8*i)) - funcValueOffset
@@ -216,7 +236,8 @@ const (
 // Memory is the initial linear memory.
 type Memory []byte
 
-func (m *Memory) put(at int, b []byte) {
+// Put sets the bytes from an address on.
+func (m *Memory) Put(at int, b []byte) {
 	if grow := at + len(b) - len(*m); grow > 0 {
 		*m = append(*m, make([]byte, grow)...)
 	}
