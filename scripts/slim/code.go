@@ -16,8 +16,10 @@
 //     or store (SP+K is an address of the stack, so it cannot overflow);
 //   - a condition is widened and compared with zero, up to four times: it is
 //     negated once or not at all;
-//   - the code that calls a function that never returns (a nil check's, a bounds
-//     check's, that of the stack's growth) moves to one helper per callee.
+//   - a call of a function that never returns (a nil check's, a bounds check's,
+//     that of the stack's growth) needs no code for a return.
+//
+// calls.go then changes how functions call each other.
 
 package main
 
@@ -55,6 +57,7 @@ const (
 	opI32Load     = 0x28
 	opI32Load8U   = 0x2d
 	opI32Store    = 0x36
+	opI64Load     = 0x29
 	opI64Store    = 0x37
 	opI32Store8   = 0x3a
 	opLastStore   = 0x3e
@@ -79,6 +82,7 @@ const (
 	opI32Shl      = 0x74
 	opI32ShrU     = 0x76
 	opI64Add      = 0x7c
+	opI64ShrU     = 0x88
 	opI32Wrap     = 0xa7
 	opI64ExtendU  = 0xad
 	opLastNumeric = 0xc4
@@ -115,16 +119,13 @@ type rewriter struct {
 	panicwrap   int
 	wrappers    map[int]bool // the functions that call it
 	current     int          // the function that is rewritten
-	helpers     map[int]int  // the helper that calls a function
-	bodies      [][]byte     // of the helpers
-	next        int          // the number of the next helper
 	done        map[string]int
 }
 
 // rewriteCode rewrites all functions. It returns the numbers, as in m.Functions,
 // of those that call runtime.panicwrap.
 func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
-	w := &rewriter{neverReturn: map[int]bool{}, wrappers: map[int]bool{}, helpers: map[int]int{}, next: m.Imports + len(m.Functions), done: map[string]int{}}
+	w := &rewriter{neverReturn: map[int]bool{}, wrappers: map[int]bool{}, done: map[string]int{}}
 	for i, f := range m.Functions {
 		if neverReturn[f.Name] {
 			w.neverReturn[m.Imports+i] = true
@@ -132,6 +133,10 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
 				w.panicwrap = m.Imports + i
 			}
 		}
+	}
+	c, err := newConvention(m)
+	if err != nil {
+		return nil, err
 	}
 	code := m.Section(gowasm.SectionCode)
 	r := gowasm.Reader{B: code.Body}
@@ -148,24 +153,22 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
 			return nil, err
 		}
 		w.current = len(bodies)
-		bodies = append(bodies, encode(slices.Clone(body[:len(body)-len(f.B)]), w.rewrite(list)))
+		locals, list, err := c.rewrite(w.current, m.Functions[w.current].Name, body[:len(body)-len(f.B)], w.rewrite(list))
+		if err != nil {
+			return nil, err
+		}
+		bodies = append(bodies, encode(slices.Clone(locals), list))
 	}
 	before := len(code.Body)
-	bodies = append(bodies, w.bodies...)
 	code.Body = binary.AppendUvarint(nil, uint64(len(bodies)))
 	for _, b := range bodies {
 		code.Body = binary.AppendUvarint(code.Body, uint64(len(b)))
 		code.Body = append(code.Body, b...)
 	}
-	// The helpers' type, i64 → i32, and their entries in the function section.
-	types := m.Section(gowasm.SectionType)
-	helperType := grow(types, 1)
-	types.Body = append(types.Body, 0x60, 1, i64, 1, i32)
-	functions := m.Section(gowasm.SectionFunction)
-	grow(functions, len(w.bodies))
-	for range w.bodies {
-		functions.Body = binary.AppendUvarint(functions.Body, uint64(helperType))
+	if err := c.addHelper(m); err != nil {
+		return nil, err
 	}
+	say("calls: %d with a return address, %d without", c.folded, c.taken)
 	say("code: %d → %d bytes %v", before, len(code.Body), w.done)
 	return w.wrappers, nil
 }
@@ -332,8 +335,8 @@ func (w *rewriter) unwinding(list []instruction) []instruction {
 	return out
 }
 
-// panics moves calls that do not return into helpers: SP -= 8, the return
-// address to SP, the call; then to the end of the function that gives 1.
+// panics shortens calls that do not return to: the return address, the call,
+// return. That is for convention.rewrite, see there.
 func (w *rewriter) panics(list []instruction) []instruction {
 	out := make([]instruction, 0, len(list))
 	for i := 0; i < len(list); i++ {
@@ -345,7 +348,7 @@ func (w *rewriter) panics(list []instruction) []instruction {
 				n += 2
 			}
 			if follows(l[n:], opBrIf) {
-				out = append(out, l[6], instruction{op: opCall, arg: w.helper(l[9].arg)}, instruction{op: opReturn})
+				out = append(out, l[6], instruction{op: opCall, arg: l[9].arg}, instruction{op: opReturn})
 				w.done["panics"]++
 				if l[9].arg == w.panicwrap {
 					w.wrappers[w.current] = true
@@ -357,22 +360,6 @@ func (w *rewriter) panics(list []instruction) []instruction {
 		out = append(out, list[i])
 	}
 	return out
-}
-
-// helper is the function that calls f with a return address.
-func (w *rewriter) helper(f int) int {
-	h, ok := w.helpers[f]
-	if !ok {
-		h = w.next
-		w.next++
-		w.helpers[f] = h
-		w.bodies = append(w.bodies, encode([]byte{0}, []instruction{ // no locals but the argument
-			{op: opGlobalGet}, {op: opI32Const, arg: 8}, {op: opI32Sub}, {op: opGlobalSet},
-			{op: opGlobalGet}, {op: opLocalGet}, {op: opI64Store, arg: 3},
-			{op: opI32Const}, {op: opCall, arg: f}, {op: opEnd},
-		}))
-	}
-	return h
 }
 
 // addresses makes K of SP+K the offset of the load or store.
@@ -529,6 +516,8 @@ func encode(out []byte, list []instruction) []byte {
 		switch op := in.op; {
 		case op == opBlock || op == opLoop || op == opIf || op == opBr || op == opBrIf || op == opCall || op >= opLocalGet && op <= opGlobalSet:
 			out = binary.AppendUvarint(out, uint64(in.arg))
+		case op == opCallInd:
+			out = append(binary.AppendUvarint(out, uint64(in.arg)), 0)
 		case op >= opFirstLoad && op <= opLastStore:
 			out = binary.AppendUvarint(out, uint64(in.arg))
 			out = binary.AppendUvarint(out, uint64(in.offset))

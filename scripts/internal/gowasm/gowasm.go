@@ -35,11 +35,12 @@ type Section struct {
 
 // A Module is a wasm module made by the Go linker.
 type Module struct {
-	Sections  []Section
-	Imports   int // imported functions, which come first in the numbering of functions
-	Memory    Memory
-	Tables    Tables
-	Functions []Function // by number, without the imports
+	Sections    []Section
+	Imports     int   // imported functions, which come first in the numbering of functions
+	ImportTypes []int // theirs
+	Memory      Memory
+	Tables      Tables
+	Functions   []Function // by number, without the imports
 }
 
 // A Function is an entry of the runtime's function table.
@@ -83,7 +84,7 @@ func Read(raw []byte) (*Module, error) {
 			if s.Byte() != 0 {
 				return nil, errors.New("imports something else than functions")
 			}
-			s.Uint()
+			m.ImportTypes = append(m.ImportTypes, s.Uint())
 			m.Imports++
 		}
 	}
@@ -175,9 +176,11 @@ const (
 	types       = 37
 	gofunc      = 40
 	epclntab    = 41
-
-	funcValueOffset = 0x1000 // the address of function 0, in functions
 )
+
+// FirstFunction is the address of function 0, in functions: the address of block
+// b of function n is (FirstFunction+n)<<16 + b.
+const FirstFunction = 0x1000
 
 func (m *Module) readTables() error {
 	// runtime.pcHeader: magic, two zeros, the least instruction size, the size
@@ -188,7 +191,7 @@ func (m *Module) readTables() error {
 		address := binary.LittleEndian.AppendUint64(nil, uint64(h))
 		for md := mem.Find(0, address); md >= 0; md = mem.Find(md+1, address) {
 			word := func(i int) int { return mem.Word(md + 8*i) }
-			if md%8 == 0 && word(ftab+1) == mem.Word(h+8)+1 && word(text) == 0 && word(minpc) == funcValueOffset<<16 {
+			if md%8 == 0 && word(ftab+1) == mem.Word(h+8)+1 && word(text) == 0 && word(minpc) == FirstFunction<<16 {
 				return m.tablesAt(word)
 			}
 		}
@@ -209,7 +212,7 @@ func (m *Module) tablesAt(word func(int) int) error {
 		return errors.New("the function data do not stand before the table that finds functions")
 	}
 	for i := range word(ftab+1) - 1 {
-		n := int(m.Memory.Half(word(ftab)+8*i)) - funcValueOffset
+		n := int(m.Memory.Half(word(ftab)+8*i)) - FirstFunction
 		if n < 0 || n >= len(m.Functions) {
 			return fmt.Errorf("the function table has function %d of %d", n, len(m.Functions))
 		}
