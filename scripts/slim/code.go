@@ -182,7 +182,7 @@ func grow(s *gowasm.Section, n int) int {
 }
 
 func (w *rewriter) rewrite(list []instruction) []instruction {
-	return w.addresses(w.unwinding(w.panics(w.branches(w.conditions(list)))))
+	return w.addresses(w.unwinding(w.panics(w.returns(w.branches(w.conditions(list))))))
 }
 
 // conditions simplifies negations.
@@ -288,6 +288,24 @@ func (w *rewriter) branches(list []instruction) []instruction {
 			}
 		}
 		out = append(out, in)
+	}
+	return out
+}
+
+// returns adds the frame's size and that of the return address to the stack
+// pointer at once.
+func (w *rewriter) returns(list []instruction) []instruction {
+	out := make([]instruction, 0, len(list))
+	for i := 0; i < len(list); i++ {
+		l := list[i:]
+		if follows(l, opLocalGet, opI32Const, opI32Add, opLocalTee, opGlobalSet, opLocalGet, opI32Const, opI32Add, opLocalTee, opGlobalSet) &&
+			l[0].arg == 1 && l[3].arg == 1 && l[4].arg == 0 && l[5].arg == 1 && l[8].arg == 1 && l[9].arg == 0 {
+			out = append(out, l[0], instruction{op: opI32Const, arg: l[1].arg + l[6].arg}, l[2], l[3], l[4])
+			w.done["returns"]++
+			i += 9
+			continue
+		}
+		out = append(out, l[0])
 	}
 	return out
 }
