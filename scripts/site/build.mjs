@@ -54,8 +54,9 @@ function wasm(name, program, cold, slim = []) {
   const file = path.join(out, name)
   execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(flag('fake') ? ['-tags', 'fake'] : []), ...cold.map(p => `-gcflags=${p}=-l`), '-o', file, program],
     { cwd: root, stdio: 'inherit', env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' } })
-  // Tables for stack traces and roundabout code go: a third of the module.
-  execFileSync(go, ['run', './scripts/slim', ...slim, file, file], { cwd: root, stdio: 'inherit' })
+  // Tables for stack traces and roundabout code go: a third of the module. What
+  // the numbers in stack traces stand for is in a file that no page loads.
+  execFileSync(go, ['run', './scripts/slim', '-names', `${file}.names.txt`, ...slim, file, file], { cwd: root, stdio: 'inherit' })
 }
 wasm('kubonsai.wasm', './wasm/browser', [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...'])
 // awk and jq, loaded when they are first used. A program that wants more memory

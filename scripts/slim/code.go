@@ -16,8 +16,10 @@
 //     or store (SP+K is an address of the stack, so it cannot overflow);
 //   - a condition is widened and compared with zero, up to four times: it is
 //     negated once or not at all;
-//   - the code that calls a function that never returns (a nil check's, a bounds
-//     check's, that of the stack's growth) moves to one helper per callee.
+//   - a call of a function that never returns (a nil check's, a bounds check's,
+//     that of the stack's growth) needs no code for a return.
+//
+// calls.go then changes how functions call each other.
 
 package main
 
@@ -52,7 +54,12 @@ const (
 	opGlobalSet   = 0x24
 	opFirstLoad   = 0x28
 	opLastLoad    = 0x35
+	opI32Load     = 0x28
+	opI32Load8U   = 0x2d
+	opI32Store    = 0x36
+	opI64Load     = 0x29
 	opI64Store    = 0x37
+	opI32Store8   = 0x3a
 	opLastStore   = 0x3e
 	opMemorySize  = 0x3f
 	opMemoryGrow  = 0x40
@@ -61,11 +68,21 @@ const (
 	opF32Const    = 0x43
 	opF64Const    = 0x44
 	opI32Eqz      = 0x45
+	opI32Eq       = 0x46
+	opI32LtU      = 0x49
+	opI32GeU      = 0x4f
 	opI64Eqz      = 0x50
 	opLastCompare = 0x66
 	opI32Add      = 0x6a
 	opI32Sub      = 0x6b
+	opI32Mul      = 0x6c
+	opI32And      = 0x71
+	opI32Or       = 0x72
+	opI32Xor      = 0x73
+	opI32Shl      = 0x74
+	opI32ShrU     = 0x76
 	opI64Add      = 0x7c
+	opI64ShrU     = 0x88
 	opI32Wrap     = 0xa7
 	opI64ExtendU  = 0xad
 	opLastNumeric = 0xc4
@@ -99,18 +116,27 @@ var neverReturn = map[string]bool{
 // A rewriter rewrites the functions of a module.
 type rewriter struct {
 	neverReturn map[int]bool
-	helpers     map[int]int // the helper that calls a function
-	bodies      [][]byte    // of the helpers
-	next        int         // the number of the next helper
+	panicwrap   int
+	wrappers    map[int]bool // the functions that call it
+	current     int          // the function that is rewritten
 	done        map[string]int
 }
 
-func rewriteCode(m *gowasm.Module) error {
-	w := &rewriter{neverReturn: map[int]bool{}, helpers: map[int]int{}, next: m.Imports + len(m.Functions), done: map[string]int{}}
+// rewriteCode rewrites all functions. It returns the numbers, as in m.Functions,
+// of those that call runtime.panicwrap.
+func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
+	w := &rewriter{neverReturn: map[int]bool{}, wrappers: map[int]bool{}, done: map[string]int{}}
 	for i, f := range m.Functions {
 		if neverReturn[f.Name] {
 			w.neverReturn[m.Imports+i] = true
+			if f.Name == "runtime.panicwrap" {
+				w.panicwrap = m.Imports + i
+			}
 		}
+	}
+	c, err := newConvention(m)
+	if err != nil {
+		return nil, err
 	}
 	code := m.Section(gowasm.SectionCode)
 	r := gowasm.Reader{B: code.Body}
@@ -124,28 +150,27 @@ func rewriteCode(m *gowasm.Module) error {
 		}
 		list, err := decode(f.B)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		bodies = append(bodies, encode(slices.Clone(body[:len(body)-len(f.B)]), w.rewrite(list)))
+		w.current = len(bodies)
+		locals, list, err := c.rewrite(w.current, m.Functions[w.current].Name, body[:len(body)-len(f.B)], w.rewrite(list))
+		if err != nil {
+			return nil, err
+		}
+		bodies = append(bodies, encode(slices.Clone(locals), list))
 	}
 	before := len(code.Body)
-	bodies = append(bodies, w.bodies...)
 	code.Body = binary.AppendUvarint(nil, uint64(len(bodies)))
 	for _, b := range bodies {
 		code.Body = binary.AppendUvarint(code.Body, uint64(len(b)))
 		code.Body = append(code.Body, b...)
 	}
-	// The helpers' type, i64 → i32, and their entries in the function section.
-	types := m.Section(gowasm.SectionType)
-	helperType := grow(types, 1)
-	types.Body = append(types.Body, 0x60, 1, i64, 1, i32)
-	functions := m.Section(gowasm.SectionFunction)
-	grow(functions, len(w.bodies))
-	for range w.bodies {
-		functions.Body = binary.AppendUvarint(functions.Body, uint64(helperType))
+	if err := c.addHelper(m); err != nil {
+		return nil, err
 	}
+	say("calls: %d with a return address, %d without", c.folded, c.taken)
 	say("code: %d → %d bytes %v", before, len(code.Body), w.done)
-	return nil
+	return w.wrappers, nil
 }
 
 // grow adds to the count that a section begins with and returns what it was.
@@ -157,7 +182,7 @@ func grow(s *gowasm.Section, n int) int {
 }
 
 func (w *rewriter) rewrite(list []instruction) []instruction {
-	return w.addresses(w.unwinding(w.panics(w.branches(w.conditions(list)))))
+	return w.addresses(w.unwinding(w.panics(w.returns(w.branches(w.conditions(list))))))
 }
 
 // conditions simplifies negations.
@@ -267,6 +292,24 @@ func (w *rewriter) branches(list []instruction) []instruction {
 	return out
 }
 
+// returns adds the frame's size and that of the return address to the stack
+// pointer at once.
+func (w *rewriter) returns(list []instruction) []instruction {
+	out := make([]instruction, 0, len(list))
+	for i := 0; i < len(list); i++ {
+		l := list[i:]
+		if follows(l, opLocalGet, opI32Const, opI32Add, opLocalTee, opGlobalSet, opLocalGet, opI32Const, opI32Add, opLocalTee, opGlobalSet) &&
+			l[0].arg == 1 && l[3].arg == 1 && l[4].arg == 0 && l[5].arg == 1 && l[8].arg == 1 && l[9].arg == 0 {
+			out = append(out, l[0], instruction{op: opI32Const, arg: l[1].arg + l[6].arg}, l[2], l[3], l[4])
+			w.done["returns"]++
+			i += 9
+			continue
+		}
+		out = append(out, l[0])
+	}
+	return out
+}
+
 // unwinding gives every call the same bytes where it ends the function to unwind
 // the wasm stack: a return instead of a jump to the end, whose depth differs.
 // The code gets longer, and smaller once compressed.
@@ -310,8 +353,8 @@ func (w *rewriter) unwinding(list []instruction) []instruction {
 	return out
 }
 
-// panics moves calls that do not return into helpers: SP -= 8, the return
-// address to SP, the call; then to the end of the function that gives 1.
+// panics shortens calls that do not return to: the return address, the call,
+// return. That is for convention.rewrite, see there.
 func (w *rewriter) panics(list []instruction) []instruction {
 	out := make([]instruction, 0, len(list))
 	for i := 0; i < len(list); i++ {
@@ -323,8 +366,11 @@ func (w *rewriter) panics(list []instruction) []instruction {
 				n += 2
 			}
 			if follows(l[n:], opBrIf) {
-				out = append(out, l[6], instruction{op: opCall, arg: w.helper(l[9].arg)}, instruction{op: opReturn})
+				out = append(out, l[6], instruction{op: opCall, arg: l[9].arg}, instruction{op: opReturn})
 				w.done["panics"]++
+				if l[9].arg == w.panicwrap {
+					w.wrappers[w.current] = true
+				}
 				i += n
 				continue
 			}
@@ -332,22 +378,6 @@ func (w *rewriter) panics(list []instruction) []instruction {
 		out = append(out, list[i])
 	}
 	return out
-}
-
-// helper is the function that calls f with a return address.
-func (w *rewriter) helper(f int) int {
-	h, ok := w.helpers[f]
-	if !ok {
-		h = w.next
-		w.next++
-		w.helpers[f] = h
-		w.bodies = append(w.bodies, encode([]byte{0}, []instruction{ // no locals but the argument
-			{op: opGlobalGet}, {op: opI32Const, arg: 8}, {op: opI32Sub}, {op: opGlobalSet},
-			{op: opGlobalGet}, {op: opLocalGet}, {op: opI64Store, arg: 3},
-			{op: opI32Const}, {op: opCall, arg: f}, {op: opEnd},
-		}))
-	}
-	return h
 }
 
 // addresses makes K of SP+K the offset of the load or store.
@@ -502,8 +532,10 @@ func encode(out []byte, list []instruction) []byte {
 		}
 		out = append(out, in.op)
 		switch op := in.op; {
-		case op == opIf || op == opBr || op == opBrIf || op == opCall || op >= opLocalGet && op <= opGlobalSet:
+		case op == opBlock || op == opLoop || op == opIf || op == opBr || op == opBrIf || op == opCall || op >= opLocalGet && op <= opGlobalSet:
 			out = binary.AppendUvarint(out, uint64(in.arg))
+		case op == opCallInd:
+			out = append(binary.AppendUvarint(out, uint64(in.arg)), 0)
 		case op >= opFirstLoad && op <= opLastStore:
 			out = binary.AppendUvarint(out, uint64(in.arg))
 			out = binary.AppendUvarint(out, uint64(in.offset))

@@ -3,14 +3,15 @@
 //
 //	go run ./scripts/slim in.wasm out.wasm
 //
-// It leaves out what the runtime only needs to print file names, line numbers
-// and inlined calls in stack traces (the functions' names stay), lays the data
-// out in few segments, and rewrites patterns of the compiler's code: see
-// code.go. The program cannot tell, except that runtime.Caller finds no file
-// and line.
+// It leaves out what the runtime only needs to print names, lines and inlined
+// calls in stack traces (with -names, a file tells whose the numbers are), packs
+// the table of functions (tables.go), lays the data out in few segments, and
+// rewrites patterns of the compiler's code (code.go). The program cannot tell,
+// except that runtime.Caller finds no file and line and other names.
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"flag"
 	"fmt"
@@ -20,8 +21,9 @@ import (
 )
 
 var (
-	verbose = flag.Bool("v", false, "tell what was done")
-	memory  = flag.Int("memory", 0, "the most memory the module may take, in MiB; 0: as much as its host gives")
+	verbose  = flag.Bool("v", false, "tell what was done")
+	nameFile = flag.String("names", "", "write to this file which functions the short names in stack traces stand for")
+	memory   = flag.Int("memory", 0, "the most memory the module may take, in MiB; 0: as much as its host gives")
 )
 
 // gap is how many zeros between two pieces of data are worth a new segment:
@@ -31,7 +33,7 @@ const gap = 64
 func main() {
 	flag.Parse()
 	if flag.NArg() != 2 {
-		fmt.Fprintln(os.Stderr, "usage: slim [-v] [-memory MiB] in.wasm out.wasm")
+		fmt.Fprintln(os.Stderr, "usage: slim [-v] [-names file] [-memory MiB] in.wasm out.wasm")
 		os.Exit(2)
 	}
 	if err := run(flag.Arg(0), flag.Arg(1)); err != nil {
@@ -45,22 +47,42 @@ func run(in, out string) error {
 	if err != nil {
 		return err
 	}
-	slim, err := shrink(raw, *memory)
+	slim, names, err := shrink(raw, *memory)
 	if err != nil {
 		return fmt.Errorf("%s: %w", in, err)
+	}
+	if *nameFile != "" {
+		var b bytes.Buffer
+		for _, n := range names {
+			fmt.Fprintln(&b, n[0], n[1])
+		}
+		if err := os.WriteFile(*nameFile, b.Bytes(), 0o644); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(out, slim, 0o644)
 }
 
-func shrink(raw []byte, memory int) ([]byte, error) {
+// shrink returns the smaller module, and what the functions that have short
+// names now were called. memory is the most it may take, in MiB; 0 sets no limit.
+func shrink(raw []byte, memory int) (slim []byte, names [][2]string, err error) {
 	m, err := gowasm.Read(raw)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := rewriteCode(m); err != nil {
-		return nil, err
+	wrappers, err := rewriteCode(m)
+	if err != nil {
+		return nil, nil, err
 	}
-	strip(m)
+	starts := strip(m)
+	movePCTables(m)
+	moveFuncData(m, starts)
+	if names, err = shortenNames(m, wrappers); err != nil {
+		return nil, nil, err
+	}
+	if err := packTables(m); err != nil {
+		return nil, nil, err
+	}
 	kept := m.Sections[:0]
 	for _, s := range m.Sections {
 		if s.ID != gowasm.SectionCustom { // the build id, the producers, the names
@@ -71,7 +93,8 @@ func shrink(raw []byte, memory int) ([]byte, error) {
 	if memory > 0 {
 		limit(m, memory)
 	}
-	return m.Encode(gap)
+	slim, err = m.Encode(gap)
+	return slim, names, err
 }
 
 // limit sets the most memory that the module's one memory grows to.

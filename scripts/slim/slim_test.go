@@ -5,41 +5,84 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
 // TestSlim runs a program as the linker made it and slimmed: both must say the
 // same.
 func TestSlim(t *testing.T) {
-	if _, err := exec.LookPath("node"); err != nil {
-		t.Skip("needs node")
-	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "program.wasm")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "./testdata/program.go")
-	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	file := build(t, "./testdata/program.go")
 	want := output(t, file)
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slim, err := shrink(raw, 512)
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw, slim, _ := slimmed(t, file)
 	if len(slim) >= len(raw) {
 		t.Errorf("slim made %d bytes of %d", len(slim), len(raw))
-	}
-	file = filepath.Join(dir, "slim.wasm")
-	if err := os.WriteFile(file, slim, 0o644); err != nil {
-		t.Fatal(err)
 	}
 	if got := output(t, file); got != want {
 		t.Errorf("slimmed:\n%s\nas linked:\n%s", got, want)
 	}
+}
+
+// TestNames looks whether the short names in a stack trace stand for the
+// functions that were on the stack.
+func TestNames(t *testing.T) {
+	file := build(t, "./testdata/stack.go")
+	_, _, names := slimmed(t, file)
+	trace := output(t, file)
+	for _, n := range names {
+		trace = strings.ReplaceAll(trace, n[0]+"(", n[1]+"(")
+	}
+	at := 0
+	for _, f := range []string{"main.list.get.func1(", "runtime.goPanicIndex(", "main.list.get(", "main.main(", "runtime.main("} {
+		i := strings.Index(trace[at:], "\n"+f)
+		if i < 0 {
+			t.Fatalf("no %s where it should be in:\n%s", f, trace)
+		}
+		at += i
+	}
+}
+
+// TestUnknown gives slim what it must not touch.
+func TestUnknown(t *testing.T) {
+	for name, raw := range map[string]string{
+		"empty":                "",
+		"text":                 "no module at all",
+		"not of Go's linker":   "\x00asm\x01\x00\x00\x00",
+		"only a memory of one": "\x00asm\x01\x00\x00\x00\x05\x03\x01\x00\x01",
+	} {
+		if _, _, err := shrink([]byte(raw), 0); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// build makes a module of a program.
+func build(t *testing.T, program string) string {
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("needs node")
+	}
+	file := filepath.Join(t.TempDir(), "program.wasm")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, program)
+	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return file
+}
+
+// slimmed slims a module in its file.
+func slimmed(t *testing.T, file string) (raw, slim []byte, names [][2]string) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slim, names, err = shrink(raw, 512); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, slim, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return raw, slim, names
 }
 
 func output(t *testing.T, file string) string {

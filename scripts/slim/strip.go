@@ -17,8 +17,9 @@ const (
 )
 
 // strip clears what is for stack traces only. Nothing moves: what is cleared is
-// left out of the data segments, or compresses to nothing.
-func strip(m *gowasm.Module) {
+// left out of the data segments, or compresses to nothing. The result says where
+// the function data begin, as offsets, and ends with where they end.
+func strip(m *gowasm.Module) []int {
 	mem, t := m.Memory, m.Tables
 	pcs := newMask(t.PCTables)
 	nameMask := newMask(t.FuncNames)
@@ -69,20 +70,25 @@ func strip(m *gowasm.Module) {
 		n += e.Len()
 	}
 	say("tables: %d bytes cleared", n)
+	return order
 }
 
-// keepPCTable marks a table of pc values: pairs of varints, ended by a zero
-// that is not the first.
+// keepPCTable marks a table of pc values: pairs of varints, ended by a zero that
+// is not the first.
 func keepPCTable(mem gowasm.Memory, tables gowasm.Extent, keep mask, off int) {
 	if off == 0 || keep.kept[off] {
 		return
 	}
-	r := gowasm.Reader{B: mem[tables.From+off : tables.To]}
-	size := len(r.B)
+	keep.keep(off, off+pcTableSize(mem[tables.From+off:tables.To]))
+}
+
+// pcTableSize is the size of the table at the beginning of b.
+func pcTableSize(b []byte) int {
+	r := gowasm.Reader{B: b}
 	for first := true; r.Uint() != 0 || first; first = false {
 		r.Uint()
 	}
-	keep.keep(off, off+size-len(r.B))
+	return len(b) - len(r.B)
 }
 
 // A mask says which bytes of a table are needed.

@@ -18,6 +18,8 @@ const (
 	SectionImport   = 2
 	SectionFunction = 3
 	SectionMemory   = 5
+	SectionStart    = 8
+	SectionElement  = 9
 	SectionCode     = 10
 	SectionData     = 11
 )
@@ -33,11 +35,12 @@ type Section struct {
 
 // A Module is a wasm module made by the Go linker.
 type Module struct {
-	Sections  []Section
-	Imports   int // imported functions, which come first in the numbering of functions
-	Memory    Memory
-	Tables    Tables
-	Functions []Function // by number, without the imports
+	Sections    []Section
+	Imports     int   // imported functions, which come first in the numbering of functions
+	ImportTypes []int // theirs
+	Memory      Memory
+	Tables      Tables
+	Functions   []Function // by number, without the imports
 }
 
 // A Function is an entry of the runtime's function table.
@@ -49,8 +52,9 @@ type Function struct {
 
 // Tables are the extents of the runtime's tables.
 type Tables struct {
-	FuncNames, CompilationUnits, Files, PCTables, Funcs, FuncTable, FuncData Extent
-	Types, NoPtrData, Data, BSS, NoPtrBSS                                    Extent
+	FuncNames, CompilationUnits, Files, PCTables, Funcs, FuncTable, FuncData, FindFunc Extent
+	Types, NoPtrData, Data, BSS, NoPtrBSS                                              Extent
+	End                                                                                int // of all variables
 }
 
 // An Extent is a range of addresses.
@@ -80,7 +84,7 @@ func Read(raw []byte) (*Module, error) {
 			if s.Byte() != 0 {
 				return nil, errors.New("imports something else than functions")
 			}
-			s.Uint()
+			m.ImportTypes = append(m.ImportTypes, s.Uint())
 			m.Imports++
 		}
 	}
@@ -99,7 +103,7 @@ func Read(raw []byte) (*Module, error) {
 			s.Byte() // i32.const
 			at := s.Int()
 			s.Byte() // end
-			m.Memory.put(at, s.Bytes(s.Uint()))
+			m.Memory.Put(at, s.Bytes(s.Uint()))
 		}
 	}
 	return m, m.readTables()
@@ -123,6 +127,16 @@ func (m *Module) Section(id byte) *Section {
 		}
 	}
 	return nil
+}
+
+// InitialMemory is the size of the memory that the module asks for.
+func (m *Module) InitialMemory() int {
+	for r := range m.each(SectionMemory) {
+		r.Uint() // how many memories
+		r.Byte() // whether there is a limit
+		return r.Uint() << 16
+	}
+	return 0
 }
 
 // Encode puts the module together; the data section is made of Memory, with a
@@ -151,18 +165,22 @@ const (
 	pctab       = 10
 	pclntable   = 13
 	ftab        = 16
+	findfunctab = 19
 	minpc       = 20
 	text        = 22
 	noptrdata   = 24
 	data        = 26
 	bss         = 28
 	noptrbss    = 30
+	end         = 34
 	types       = 37
 	gofunc      = 40
 	epclntab    = 41
-
-	funcValueOffset = 0x1000 // the address of function 0, in functions
 )
+
+// FirstFunction is the address of function 0, in functions: the address of block
+// b of function n is (FirstFunction+n)<<16 + b.
+const FirstFunction = 0x1000
 
 func (m *Module) readTables() error {
 	// runtime.pcHeader: magic, two zeros, the least instruction size, the size
@@ -173,7 +191,7 @@ func (m *Module) readTables() error {
 		address := binary.LittleEndian.AppendUint64(nil, uint64(h))
 		for md := mem.Find(0, address); md >= 0; md = mem.Find(md+1, address) {
 			word := func(i int) int { return mem.Word(md + 8*i) }
-			if md%8 == 0 && word(ftab+1) == mem.Word(h+8)+1 && word(text) == 0 && word(minpc) == funcValueOffset<<16 {
+			if md%8 == 0 && word(ftab+1) == mem.Word(h+8)+1 && word(text) == 0 && word(minpc) == FirstFunction<<16 {
 				return m.tablesAt(word)
 			}
 		}
@@ -186,11 +204,15 @@ func (m *Module) tablesAt(word func(int) int) error {
 	pair := func(i int) Extent { return Extent{word(i), word(i + 1)} }
 	m.Tables = Tables{
 		FuncNames: slice(funcnametab, 1), CompilationUnits: slice(cutab, 4), Files: slice(filetab, 1), PCTables: slice(pctab, 1),
-		Funcs: slice(pclntable, 1), FuncTable: slice(ftab, 8), FuncData: Extent{word(gofunc), word(epclntab)},
+		Funcs: slice(pclntable, 1), FuncTable: slice(ftab, 8), FuncData: Extent{word(gofunc), word(findfunctab)}, FindFunc: Extent{word(findfunctab), word(epclntab)},
 		Types: pair(types), NoPtrData: pair(noptrdata), Data: pair(data), BSS: pair(bss), NoPtrBSS: pair(noptrbss),
+		End: word(end),
+	}
+	if m.Tables.FuncData.Len() < 0 || m.Tables.FindFunc.Len() < 0 {
+		return errors.New("the function data do not stand before the table that finds functions")
 	}
 	for i := range word(ftab+1) - 1 {
-		n := int(m.Memory.Half(word(ftab)+8*i)) - funcValueOffset
+		n := int(m.Memory.Half(word(ftab)+8*i)) - FirstFunction
 		if n < 0 || n >= len(m.Functions) {
 			return fmt.Errorf("the function table has function %d of %d", n, len(m.Functions))
 		}
@@ -217,7 +239,8 @@ const (
 // Memory is the initial linear memory.
 type Memory []byte
 
-func (m *Memory) put(at int, b []byte) {
+// Put sets the bytes from an address on.
+func (m *Memory) Put(at int, b []byte) {
 	if grow := at + len(b) - len(*m); grow > 0 {
 		*m = append(*m, make([]byte, grow)...)
 	}
