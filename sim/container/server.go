@@ -683,8 +683,8 @@ func (s *server) startNginx() {
 		return
 	}
 	for _, dir := range []string{"/var/cache/nginx/client_temp", "/run/nginx.pid"} {
-		if s.c.Image.User != "" {
-			break // the unprivileged build keeps them in /tmp
+		if s.c.Image.User != "" || s.c.UID == 0 && !s.c.Config.ReadOnly {
+			break // the unprivileged build keeps them in /tmp; root may write anywhere
 		}
 		call, why := "mkdir", "30: Read-only file system"
 		if path.Base(dir) == "nginx.pid" {

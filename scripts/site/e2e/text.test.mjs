@@ -71,7 +71,7 @@ before(async () => { site = await start() })
 after(async () => { await site?.close() })
 
 test('in the page: first offline, then there', async () => {
-  const context = await site.browser.newContext()
+  const context = await site.browser.newContext({ serviceWorkers: 'block' }) // which would fetch it too
   let asked = 0
   let there = false
   await context.route('**/kubonsai-text.wasm', r => {
