@@ -6,7 +6,7 @@ VERSION ?= $(shell sed -n 's/^## \[\{0,1\}\([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 
 SITE := dist/site
 NPM_STAMP := site/node_modules/.package-lock.json
 
-.PHONY: parity all build native site serve test test-go test-site test-e2e size bench fuzz generate clean help
+.PHONY: parity clients all build native site serve test test-go test-site test-e2e size bench fuzz generate clean help
 
 all: build
 
@@ -39,6 +39,9 @@ test-site: $(NPM_STAMP)
 
 test-e2e: site
 	node scripts/site/e2e.mjs
+
+clients: ## client-go, controller-runtime and Helm against the server
+	cd scripts/clients && go test ./...
 
 parity: ## build the real kubectl and compare it with ours
 	cd scripts/parity && CGO_ENABLED=0 go build -trimpath -o ../../dist/real-kubectl .

@@ -119,7 +119,7 @@ func main() {
 		report(fmt.Sprintf("%d Ready", n), best, "ms")
 	}
 	for _, n := range []int{100, 1000} {
-		c := boot(10, nil)
+		c := boot(11, nil)
 		makeReady(c, n)
 		report(fmt.Sprintf("rolling update of %d", n), measured(func() {
 			run(c, "kubectl set image deployment/web web=nginx:1.28; kubectl rollout status deployment/web")
