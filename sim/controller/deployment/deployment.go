@@ -420,7 +420,8 @@ func (r *rollout) shrinkOlds() (bool, error) {
 	}
 	available := int32(0)
 	for _, rs := range r.all() {
-		available += rs.Status.AvailableReplicas
+		// More than it wants are about to go, even if its status does not say so yet.
+		available += min(rs.Status.AvailableReplicas, replicasOf(rs))
 	}
 	left = available - minAvailable
 	for _, rs := range active(r.olds) {
