@@ -41,6 +41,18 @@ type remoteCommand struct {
 	status   io.Writer // where the outcome goes
 	protocol string
 	close    func()
+	// translated says that the real API server does not pass the streams on to
+	// the kubelet, but translates them, and wraps the kubelet's errors.
+	translated bool
+}
+
+// translate is what the API server's stream translator makes of an error.
+func translate(err error) error {
+	var api *apierrors.StatusError
+	if errors.As(err, &api) {
+		return apierrors.NewInternalError(err)
+	}
+	return err
 }
 
 // serveCommand answers a request for exec or attach.
@@ -58,6 +70,9 @@ func (h *Host) serveCommand(w http.ResponseWriter, r *http.Request, s rest.Strea
 	}
 	defer c.close()
 	err = h.run(s, c.ends)
+	if c.translated {
+		err = translate(err)
+	}
 	if c.status != nil {
 		c.status.Write(outcome(err, c.protocol))
 	}
@@ -134,7 +149,7 @@ func openWebSocket(w http.ResponseWriter, r *http.Request) (*remoteCommand, erro
 		streams[channelStdout].Write(nil) // says that the connection is open
 	}
 	gone := make(chan struct{})
-	c := &remoteCommand{protocol: protocol, status: streams[channelError], ends: ends{tty: tty, gone: gone}}
+	c := &remoteCommand{protocol: protocol, status: streams[channelError], translated: protocol == "v5.channel.k8s.io", ends: ends{tty: tty, gone: gone}}
 	if wants("stdin") {
 		c.stdin = streams[channelStdin]
 	}

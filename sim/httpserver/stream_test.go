@@ -151,10 +151,16 @@ func TestExecOverWebSocket(t *testing.T) {
 		t.Errorf("channel.k8s.io: %q", got)
 	}
 
-	// What cannot start is said on the error channel.
-	ws = dialWebSocket(t, srv, command("web", "exec", "stdout", "nope"), "v4.channel.k8s.io")
-	if got := result(t, ws); !strings.Contains(got[3], `\"nope\": executable file not found in $PATH`) {
-		t.Errorf("nope: %q", got)
+	// What cannot start is said on the error channel; the newest protocol is
+	// translated by the API server, which wraps the error once more.
+	for protocol, want := range map[string]string{
+		"v4.channel.k8s.io": `"Internal error occurred: error executing command in container: `,
+		"v5.channel.k8s.io": `"Internal error occurred: Internal error occurred: error executing command in container: `,
+	} {
+		ws = dialWebSocket(t, srv, command("web", "exec", "stdout", "nope"), protocol)
+		if got := result(t, ws)[3]; !strings.Contains(got, want) || !strings.Contains(got, `\"nope\": executable file not found in $PATH`) {
+			t.Errorf("%s: nope: %q", protocol, got)
+		}
 	}
 }
 
