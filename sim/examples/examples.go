@@ -15,11 +15,38 @@ import (
 //go:embed *.yaml
 var files embed.FS
 
-// paths maps the part of an address after /examples/ to a file.
+// paths maps the part of an address after /examples/ to a file. The others are
+// in documentation.yaml.
 var paths = map[string]string{
 	"controllers/frontend.yaml": "frontend.yaml",
 	"controllers/hpa-rs.yaml":   "hpa-rs.yaml",
 	"pods/pod-rs.yaml":          "pod-rs.yaml",
+}
+
+// documented is the part of documentation.yaml that stands for an address.
+func documented(address string) ([]byte, bool) {
+	data, err := files.ReadFile("documentation.yaml")
+	if err != nil {
+		return nil, false
+	}
+	_, text, ok := strings.Cut(string(data), "\n#: "+address+"\n")
+	text, _, _ = strings.Cut(text, "\n#: ")
+	return []byte(strings.TrimSuffix(text, "\n") + "\n"), ok
+}
+
+// Addresses are the parts after /examples/ that are known, for tests.
+func Addresses() []string {
+	var out []string
+	for address := range paths {
+		out = append(out, address)
+	}
+	data, _ := files.ReadFile("documentation.yaml")
+	for line := range strings.Lines(string(data)) {
+		if address, ok := strings.CutPrefix(line, "#: "); ok {
+			out = append(out, strings.TrimSpace(address))
+		}
+	}
+	return out
 }
 
 // hosts are where the documentation's examples are served from.
@@ -92,6 +119,7 @@ func Fetch(url string) ([]byte, bool) {
 				data, err := files.ReadFile(name)
 				return data, err == nil
 			}
+			return documented(path.Clean(p))
 		}
 	}
 	return nil, false
