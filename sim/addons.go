@@ -124,12 +124,22 @@ func (c *Cluster) addon(method, text, userAgent string) error {
 // SwitchIngress installs ingress-nginx as minikube's add-on of that name does,
 // or removes it; doing so twice is no error.
 func (c *Cluster) SwitchIngress(on bool) error {
+	err := c.switchObjects(on, string(examples.IngressNginx("minikube")), "minikube")
+	if err == nil {
+		c.spec.Ingress, c.machine.dirty.clusters = on, true
+	}
+	return err
+}
+
+// switchObjects creates those objects of a YAML stream that are not there yet,
+// or deletes those that are.
+func (c *Cluster) switchObjects(on bool, manifests, userAgent string) error {
 	method, done := "POST", apierrors.IsAlreadyExists
 	if !on {
 		method, done = "DELETE", apierrors.IsNotFound
 	}
-	for _, text := range strings.Split(string(examples.IngressNginx("minikube")), "\n---\n") {
-		if err := c.addon(method, text, "minikube"); err != nil && !done(err) {
+	for _, text := range strings.Split(manifests, "\n---\n") {
+		if err := c.addon(method, text, userAgent); err != nil && !done(err) {
 			return err
 		}
 	}
@@ -137,7 +147,7 @@ func (c *Cluster) SwitchIngress(on bool) error {
 }
 
 func (c *Cluster) addons() error {
-	if err := c.create(addonManifests); err != nil {
+	if err := c.switchObjects(true, strings.ReplaceAll(addonManifests, "DNS_ADDRESS", c.dnsAddress()), "kubeadm"); err != nil {
 		return err
 	}
 	for _, obj := range rbac.Defaults() {
@@ -146,17 +156,7 @@ func (c *Cluster) addons() error {
 		}
 	}
 	if c.spec.MetricsServer {
-		return c.EnableMetricsServer()
-	}
-	return nil
-}
-
-// create creates the objects of a YAML stream that are not there yet.
-func (c *Cluster) create(manifests string) error {
-	for _, text := range strings.Split(manifests, "\n---\n") {
-		if err := c.addon("POST", strings.ReplaceAll(text, "DNS_ADDRESS", c.dnsAddress()), "kubeadm"); err != nil && !apierrors.IsAlreadyExists(err) {
-			return err
-		}
+		return c.SwitchMetricsServer(true)
 	}
 	return nil
 }

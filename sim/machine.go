@@ -53,7 +53,7 @@ type Options struct {
 	// pulled, as on the cluster that the transcripts were recorded on.
 	ImagesPresent bool
 	// MetricsServer installs a metrics server for autoscaling and kubectl top
-	// in a new cluster, which has none otherwise, as kind's; see EnableMetricsServer.
+	// in a new cluster, which has none otherwise, as kind's; see SwitchMetricsServer.
 	MetricsServer bool
 	// TextTools brings the module with awk and jq when they are first used; nil
 	// takes those that are linked, which the browser module has not.

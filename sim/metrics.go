@@ -34,17 +34,21 @@ const (
 	metricsWarmUp     = 10 * time.Second
 )
 
-// EnableMetricsServer installs a metrics server, as `minikube addons enable
-// metrics-server` does; kubectl top works some 40 s of virtual time later. On a
-// cluster that has one it changes nothing. Unlike the one of the manifest it
+// SwitchMetricsServer installs a metrics server, as `minikube addons enable
+// metrics-server` does, or removes it; kubectl top works some 40 s of virtual
+// time later. Doing so twice changes nothing. Unlike the one of the manifest it
 // runs beside the control plane, so that draining a worker is not in its way.
-func (c *Cluster) EnableMetricsServer() error {
+func (c *Cluster) SwitchMetricsServer(on bool) error {
 	text, _ := examples.Fetch(metricsURL)
 	const anywhere = "      nodeSelector: {kubernetes.io/os: linux}\n"
-	return c.create(strings.Replace(string(text), anywhere, `      nodeSelector: {kubernetes.io/os: linux, node-role.kubernetes.io/control-plane: ""}
+	err := c.switchObjects(on, strings.Replace(string(text), anywhere, `      nodeSelector: {kubernetes.io/os: linux, node-role.kubernetes.io/control-plane: ""}
       tolerations:
       - {key: node-role.kubernetes.io/control-plane, effect: NoSchedule}
-`, 1))
+`, 1), "minikube")
+	if err == nil {
+		c.spec.MetricsServer, c.machine.dirty.clusters = on, true
+	}
+	return err
 }
 
 // metricsServer answers for the group metrics.k8s.io.

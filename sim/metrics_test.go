@@ -37,7 +37,7 @@ func TestMetricsServer(t *testing.T) {
 			t.Errorf("$ %s\n got %q\nwant %q", x.line, got, x.want)
 		}
 	}
-	if err := c.Current().EnableMetricsServer(); err != nil {
+	if err := c.Current().SwitchMetricsServer(true); err != nil {
 		t.Error(err)
 	}
 	if got := do(t, c, "1", "sleep 1; kubectl top node --no-headers | wc -l"); got != "1\n" {

@@ -98,7 +98,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.ingress = ingressnginx.New(client.New(c.server, "nginx-ingress-controller"), c.factory)
 	containerPrograms := tool.All()
 	containerPrograms["awk"] = c.machine.programs["awk"] // jq is the reader's alone
-	for _, name := range []string{"git", "brew", "envsubst"} {
+	for _, name := range []string{"git", "brew", "envsubst", "openssl"} {
 		delete(containerPrograms, name)
 	}
 	for name, p := range shell.Programs(shell.Ash) {

@@ -23,7 +23,7 @@ func commands() *Command {
 		mutating("port-forward"), mutating("proxy"), mutating("cp"), authCommand(), mutating("debug"), eventsCommand())
 	group("Advanced Commands:", mutating("diff"), mutating("apply"), mutating("patch"), mutating("replace"), mutating("wait"), mutating("kustomize"))
 	group("Settings Commands:", mutating("label"), mutating("annotate"), completionCommand())
-	group("Other Commands:", apiResourcesCommand(), apiVersionsCommand(), configCommand(), mutating("kuberc"), pluginCommand(), versionCommand(), optionsCommand())
+	group("Other Commands:", alphaCommand(), apiResourcesCommand(), apiVersionsCommand(), configCommand(), mutating("kuberc"), pluginCommand(), versionCommand(), optionsCommand())
 	kept := root.Sub[:0]
 	for _, c := range root.Sub {
 		if c.Use != "" {

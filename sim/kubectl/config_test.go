@@ -90,6 +90,8 @@ kubectl version x
 kubectl completion
 kubectl completion tcsh
 kubectl completion bash zsh
+kubectl alpha
+kubectl alpha foo
 kubectl auth can-i
 kubectl auth can-i --list x
 kubectl explain

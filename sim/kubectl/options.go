@@ -50,6 +50,23 @@ func (o *pluginListOptions) Run(*Session) error {
 
 var completionShells = []string{"bash", "fish", "powershell", "zsh"}
 
+// alphaCommand is where commands are tried out; this version has none, and then
+// the help does not list it.
+func alphaCommand() *Command {
+	return &Command{Use: "alpha", Short: "Commands for features in alpha", Hidden: true, New: func() Verb { return alphaOptions{} }}
+}
+
+type alphaOptions struct{}
+
+func (alphaOptions) Flags(*pflag.FlagSet)              {}
+func (alphaOptions) Complete(*Session, []string) error { return nil }
+func (alphaOptions) Validate() error                   { return nil }
+
+func (alphaOptions) Run(s *Session) error {
+	s.Errorf("No alpha commands are available in this version of kubectl\n")
+	return nil
+}
+
 func completionCommand() *Command {
 	return &Command{
 		Use:   "completion SHELL",

@@ -1,4 +1,4 @@
-// What minikube tells: status, addresses, services, profiles, add-ons.
+// What minikube tells: status, addresses, services, profiles.
 
 package minikube
 
@@ -11,7 +11,6 @@ import (
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	"github.com/kubonsai/kubonsai/sim/client"
-	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/provision"
 )
 
@@ -341,65 +340,6 @@ func state(c provision.Cluster) string {
 		return "OK"
 	}
 	return "Stopped"
-}
-
-// addons are those that every cluster of the simulation has.
-var addons = []string{"default-storageclass", "storage-provisioner"}
-
-func addonsList(r *run, _ []string) error {
-	c, err := r.existing()
-	if err != nil {
-		return err
-	}
-	rows := [][]string{{"ADDON NAME", "PROFILE", "STATUS", "MAINTAINER"}}
-	for _, name := range addons {
-		rows = append(rows, []string{name, c.Spec().Name, "enabled ✅", "Kubernetes"})
-	}
-	r.table(rows)
-	return nil
-}
-
-func addonsEnable(r *run, args []string) error {
-	if len(args) != 1 {
-		return usage("usage: minikube addons enable ADDON_NAME")
-	}
-	if _, err := r.running(); err != nil {
-		return err
-	}
-	if !slices.Contains(addons, args[0]) {
-		return exitMessage(exitAddon, "MK_ADDON_ENABLE", "enable failed: the simulation does not have the addon %s; it has: %s", args[0], strings.Join(addons, ", "))
-	}
-	_ = r.step("💡", args[0]+" is an addon maintained by Kubernetes. For any concerns contact minikube on GitHub.\nYou can view the list of minikube maintainers at: https://github.com/kubernetes/minikube/blob/master/OWNERS", 0)
-	return r.step("🌟", fmt.Sprintf("The '%s' addon is enabled", args[0]), 0)
-}
-
-func addonsDisable(r *run, args []string) error {
-	if len(args) != 1 {
-		return usage("usage: minikube addons disable ADDON_NAME")
-	}
-	return exitMessage(exitAddon, "INTERNAL_ADDON_DISABLE", "disable failed: the simulation cannot take out the addon %s", args[0])
-}
-
-// tunnel stays until it is interrupted, as the real one does; Services of type
-// LoadBalancer are the cluster's own affair.
-func tunnel(r *run, _ []string) error {
-	if _, err := r.running(); err != nil {
-		return err
-	}
-	if err := r.step("✅", "Tunnel successfully started", 0); err != nil {
-		return err
-	}
-	fmt.Fprintln(r.Stdout)
-	_ = r.step("📌", "NOTE: Please do not close this terminal as this process must stay alive for the tunnel to be accessible ...", 0)
-	fmt.Fprintln(r.Stdout)
-	return r.wait()
-}
-
-// wait blocks until a signal ends the program.
-func (r *run) wait() error {
-	var never kernel.WaitQueue
-	_ = r.Proc.Wait(&never)
-	return errInterrupted
 }
 
 func dashboard(r *run, _ []string) error {

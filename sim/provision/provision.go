@@ -38,6 +38,8 @@ type Spec struct {
 	Connected bool `json:"connected,omitempty"`
 	// MetricsServer measures pods, for autoscaling and kubectl top.
 	MetricsServer bool `json:"metricsServer,omitempty"`
+	// Ingress says that ingress-nginx has been switched on.
+	Ingress bool `json:"ingress,omitempty"`
 	// CloudLoadBalancer gives services of type LoadBalancer an address.
 	CloudLoadBalancer bool `json:"cloudLoadBalancer,omitempty"`
 	// ImagesPresent says that the nodes have every image already.
@@ -120,6 +122,10 @@ type Cluster interface {
 	// LoadImage puts an image onto nodes, HasImage reports whether it is there.
 	LoadImage(nodes []string, image string)
 	HasImage(node, image string) bool
+	// SwitchIngress and SwitchMetricsServer install the add-on in a cluster that
+	// is up, or remove it; the Spec tells which are on. Doing so twice is no error.
+	SwitchIngress(on bool) error
+	SwitchMetricsServer(on bool) error
 }
 
 // Machine is the reader's machine, as the tools see it. All is done at once;

@@ -24,12 +24,53 @@ func init() {
 	reg("comm [OPTION]... FILE1 FILE2", comm, "comm")
 	reg("join [OPTION]... FILE1 FILE2", join, "join")
 	reg("column [options] [<file>...]", column, "column")
-	reg("shuf [OPTION]... [FILE]", func(t *T) int {
+	reg("shuf [OPTION]... [FILE]\n  or:  shuf -e [OPTION]... [ARG]...\n  or:  shuf -i LO-HI [OPTION]...", shuf, "shuf")
+}
+
+func shuf(t *T) int {
+	if !t.parse("ei:n:", "echo=e", "input-range=i", "head-count=n") {
+		return 1
+	}
+	var lines []string
+	add := func(l string) {
+		t.hold(int64(len(l)))
+		lines = append(lines, l)
+	}
+	switch {
+	case t.has("i"):
+		from, to, _ := strings.Cut(t.opts["i"], "-")
+		lo, err1 := strconv.Atoi(from)
+		hi, err2 := strconv.Atoi(to)
+		if err1 != nil || err2 != nil || hi < lo-1 {
+			t.errorf("invalid input range: '%s'", t.opts["i"])
+			return 1
+		}
+		for ; lo <= hi; lo++ {
+			add(strconv.Itoa(lo))
+		}
+	case t.has("e"):
+		lines = append(lines, t.args...)
+	default:
 		t.files(t.args, func(_ string, r io.Reader) error {
-			return t.lines(r, func(l []byte, _ bool) bool { t.printf("%s\n", l); return true })
+			return t.lines(r, func(l []byte, _ bool) bool { add(string(l)); return true })
 		})
-		return t.bad
-	}, "shuf")
+	}
+	n := len(lines)
+	if t.has("n") {
+		count, err := strconv.Atoi(t.opts["n"])
+		if err != nil || count < 0 {
+			t.errorf("invalid line count: '%s'", t.opts["n"])
+			return 1
+		}
+		n = min(n, count)
+	}
+	for i := range n {
+		r := t.random(3)
+		k := i + int(uint32(r[0])<<16|uint32(r[1])<<8|uint32(r[2]))%(len(lines)-i)
+		lines[i], lines[k] = lines[k], lines[i]
+		t.puts(lines[i] + "\n")
+	}
+	return t.bad
 }
 
 type sortKey struct {
