@@ -470,6 +470,7 @@ func (c *Container) Start() error {
 	main := c.main
 	p := c.rt.Kernel.Spawn(nil, c.sb.Name+"/"+c.Name, func(p *kernel.Proc) int {
 		ctx.Proc = p
+		_ = p.Sleep(execTime) // a signal that it survives only makes it begin earlier
 		return what.program(ctx, what.args)
 	})
 	main.proc = p
@@ -1047,6 +1048,11 @@ func (c *Container) Exec(argv []string, s IO) (*kernel.Proc, error) {
 func (c *Container) pace(p *kernel.Proc) {
 	p.Pace(cpuQuantum, func(d time.Duration) { c.cpu.add(c.rt.Clock.Now(), d.Seconds()*1000) })
 }
+
+// execTime is how long a container's own program takes from its start, which the
+// runtime reports, to its first step: long enough that a client which waits for
+// the container can attach to a program that ends at once.
+const execTime = 60 * time.Millisecond
 
 // cpuQuantum is the cpu time that some thousand steps of a shell or a tool take.
 const cpuQuantum = 2500 * time.Microsecond
