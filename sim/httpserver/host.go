@@ -27,6 +27,7 @@ type Host struct {
 	stopped sync.WaitGroup
 	onError func(error)
 	sync    func() error // nil, or makes durable what has been flushed
+	openapi openapiV2
 }
 
 // Syncer is a store.Backend whose batches must be made durable by a call, which

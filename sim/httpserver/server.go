@@ -52,8 +52,15 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.write(w, r, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest(err.Error()).Object()})
 		return
 	}
+	inProtobuf := wantsOpenAPIProtobuf(req)
 	var resp *rest.Response
 	h.Do(func(c *sim.Machine) { resp = h.answer(c, r, req) })
+	if inProtobuf {
+		if resp, err = h.openapi.encode(resp); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+	}
 	for _, text := range resp.Warnings {
 		w.Header().Add("Warning", `299 - "`+escape(text)+`"`)
 	}

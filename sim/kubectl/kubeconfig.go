@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -312,6 +314,12 @@ func (s *Session) target() (*target, error) {
 	if g.As != "" {
 		t.as = g.As
 	}
+	if t.as == "" && (g.AsUID != "" || len(g.AsGroup) > 0 || len(g.AsUserExtra) > 0) {
+		return nil, fmt.Errorf("requesting uid, groups or user-extra for %s without impersonating a user", tree.String(context, "user"))
+	}
+	if err := checkTimeout(g.RequestTimeout); err != nil {
+		return nil, err
+	}
 	t.asUID, t.asGroups = g.AsUID, g.AsGroup
 	for _, kv := range g.AsUserExtra {
 		k, v, _ := strings.Cut(kv, "=")
@@ -330,4 +338,16 @@ func (s *Session) Namespace() (namespace string, explicit bool, err error) {
 		return "", false, err
 	}
 	return t.namespace, t.explicitNamespace, nil
+}
+
+// checkTimeout judges --request-timeout: seconds, or a duration with its unit.
+// Nothing more is done with it, for the simulated server answers at once.
+func checkTimeout(text string) error {
+	if _, err := strconv.Atoi(text); err == nil || text == "" {
+		return nil
+	}
+	if _, err := time.ParseDuration(text); err != nil {
+		return errors.New("Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)")
+	}
+	return nil
 }

@@ -52,11 +52,14 @@ type world struct {
 	env    map[string]string
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldWith(t, store.New(), nil) }
+
+// newWorldWith makes a world that asks an authorizer; nil allows everything.
+func newWorldWith(t testing.TB, st *store.Store, authorizer apiserver.Authorizer) *world {
 	t.Helper()
 	clk := clock.New(time.Date(2026, 11, 22, 2, 0, 0, 0, time.UTC))
 	w := &world{t: t, clock: clk, kernel: kernel.New(clk), fs: vfs.New(clk.Now), env: map[string]string{"HOME": "/home/reader"}}
-	w.server = apiserver.New(apiserver.Options{Store: store.New(), Clock: clk, Seed: seed.New(1), OnPanic: func(r any, stack []byte) {
+	w.server = apiserver.New(apiserver.Options{Store: st, Clock: clk, Authorizer: authorizer, Seed: seed.New(1), OnPanic: func(r any, stack []byte) {
 		t.Errorf("panic: %v\n%s", r, stack)
 	}})
 	if err := w.server.Bootstrap("172.18.0.2"); err != nil {

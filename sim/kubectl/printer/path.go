@@ -151,7 +151,7 @@ func NewColumns(spec string, noHeaders bool) (*Columns, error) {
 
 // NewColumnsFile reads a template of two lines, headers and paths.
 func NewColumnsFile(text string) (*Columns, error) {
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	if strings.TrimSpace(lines[0]) == "" && len(lines) == 1 {
 		return nil, fmt.Errorf("invalid template, missing header line. Expected format is one line of space separated headers, one line of space separated column specs.")
 	}
@@ -324,6 +324,9 @@ func sortBy(field string, n int, at func(int) (any, error), swap func(i, j int))
 
 // SortTable sorts the rows by a field of their objects.
 func SortTable(t *metav1.Table, field string) error {
+	if len(t.Rows) < 2 { // nothing is compared, so upstream does not read the field
+		return nil
+	}
 	if path, err := RelaxedPath(field); err == nil {
 		field = path
 	}
