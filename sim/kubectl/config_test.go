@@ -186,6 +186,7 @@ func TestHelpParity(t *testing.T) {
 		"kubectl --help":         "verbs that are not there yet; kuberc would have no effect here",
 		"kubectl auth --help":    "auth reconcile is not there yet",
 		"kubectl options --help": "the real page is the list of options itself",
+		"kubectl alpha --help":   "the real one has no page, but says on stderr that there is nothing in it",
 	}
 	for _, line := range lines {
 		cmd := exec.Command(realKubectl, fields(line)[1:]...)
