@@ -11,7 +11,7 @@ import (
 
 const apply = "Content-Type: application/apply-patch+yaml"
 
-// TestApply follows ../shared/oracle/api/transcript, steps 16 and 17, and the
+// TestApply follows sim/testdata/transcripts/api/transcript, steps 16 and 17, and the
 // life of a field under two managers.
 func TestApply(t *testing.T) {
 	s := newServer(t)
@@ -33,8 +33,8 @@ func TestApply(t *testing.T) {
 	})
 }
 
-// TestUpdateManagers follows ../shared/oracle/api/transcript, steps 11 and 15,
-// and step 60 of ../shared/oracle/output-formats.
+// TestUpdateManagers follows sim/testdata/transcripts/api/transcript, steps 11 and 15,
+// and step 60 of sim/testdata/transcripts/output-formats.
 func TestUpdateManagers(t *testing.T) {
 	s := newServer(t)
 	run := func(line, body string, h ...string) (int, string) { return do(t, s, line, body, h...) }
@@ -67,7 +67,7 @@ func TestUpdateManagers(t *testing.T) {
 	})
 }
 
-// TestLastApplied follows step 61 of ../shared/oracle/output-formats: kubectl's
+// TestLastApplied follows step 61 of sim/testdata/transcripts/output-formats: kubectl's
 // server-side apply keeps the annotation of its client-side apply in step, where
 // there is one; that of others does not.
 func TestLastApplied(t *testing.T) {

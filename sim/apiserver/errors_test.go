@@ -29,7 +29,7 @@ func oracle(t *testing.T, name string) string {
 	return string(out)
 }
 
-// TestErrors are the errors of ../shared/oracle/errors that the server words.
+// TestErrors are the errors of sim/testdata/transcripts/errors that the server words.
 func TestErrors(t *testing.T) {
 	s := newServer(t)
 	steps := []struct {
@@ -97,7 +97,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestPodErrors is step 41 of ../shared/oracle/errors.
+// TestPodErrors is step 41 of sim/testdata/transcripts/errors.
 func TestPodErrors(t *testing.T) {
 	s := newServer(t)
 	_, body := do(t, s, "POST "+pods, oracle(t, "invalid.yaml"))
@@ -115,7 +115,7 @@ func TestPodErrors(t *testing.T) {
 	}
 }
 
-// TestWarnings is step 40 of ../shared/oracle/errors.
+// TestWarnings is step 40 of sim/testdata/transcripts/errors.
 func TestWarnings(t *testing.T) {
 	s := newServer(t)
 	resp := s.Serve(request("POST "+deploys+"?dryRun=All&fieldValidation=Warn", oracle(t, "unknown-field.yaml")))

@@ -91,7 +91,7 @@ func message(body string) string {
 
 const cms = "/api/v1/namespaces/default/configmaps"
 
-// TestConfigMapLife follows ../shared/oracle/api/transcript, steps 10–21.
+// TestConfigMapLife follows sim/testdata/transcripts/api/transcript, steps 10–21.
 func TestConfigMapLife(t *testing.T) {
 	s := newServer(t)
 	for _, step := range []struct {

@@ -7,7 +7,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/kernel"
 )
 
-// TestErrors follows ../shared/oracle/errors and lines given to the real kubectl.
+// TestErrors follows sim/testdata/transcripts/errors and lines given to the real kubectl.
 func TestErrors(t *testing.T) {
 	w := newWorld(t).twoPods()
 	w.fs.WriteFile("/home/reader/bad-indent.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata:\n name: x\n  labels:\n   a: b\n"), 0o644)
@@ -53,7 +53,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestGet follows ../shared/oracle/output-formats.
+// TestGet follows sim/testdata/transcripts/output-formats.
 func TestGet(t *testing.T) {
 	w := newWorld(t).twoPods()
 	w.fs.WriteFile("/home/reader/cols", []byte("N\tI\nmetadata.name .spec.containers[0].image\n"), 0o644)

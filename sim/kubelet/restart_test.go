@@ -23,7 +23,7 @@ func (c *cluster) states(pod string) string {
 	return strings.Join(out, " ")
 }
 
-// TestRestarts follows ../shared/oracle/objects/probes-and-init.jsonl: a start
+// TestRestarts follows a recording of a real cluster's pods: a start
 // is seen even of a program that ends at once, its end at the next relist, and
 // a restart for a failed probe shows no end at all.
 func TestRestarts(t *testing.T) {

@@ -17,7 +17,7 @@ var (
 )
 
 // TestWire compares whole answers with those of a real server
-// (../shared/oracle/api and errors) or of upstream's constructors.
+// (sim/testdata/transcripts/api and errors) or of upstream's constructors.
 func TestWire(t *testing.T) {
 	for _, c := range []struct {
 		err  *StatusError
