@@ -87,6 +87,14 @@ func addonsEnable(r *run, args []string) error {
 		return err
 	}
 	_ = r.step("💡", a.name+" is an addon maintained by Kubernetes. For any concerns contact minikube on GitHub.\nYou can view the list of minikube maintainers at: https://github.com/kubernetes/minikube/blob/master/OWNERS", 0)
+	if err := r.enable(c, a); err != nil {
+		return err
+	}
+	return r.step("🌟", fmt.Sprintf("The '%s' addon is enabled", a.name), 0)
+}
+
+// enable switches an add-on on and waits for it.
+func (r *run) enable(c provision.Cluster, a addon) error {
 	if a.toggle != nil {
 		if err := a.toggle(c, true); err != nil {
 			return exitMessage(exitAddon, "MK_ADDON_ENABLE", "enable failed: run callbacks: running callbacks: [%v]", err)
@@ -101,7 +109,7 @@ func addonsEnable(r *run, args []string) error {
 			return err
 		}
 	}
-	return r.step("🌟", fmt.Sprintf("The '%s' addon is enabled", a.name), 0)
+	return nil
 }
 
 // images are those of the add-on's workloads.

@@ -283,7 +283,22 @@ func (r *run) startNode(c provision.Cluster, i int, existing bool) error {
 		return nil
 	}
 	_ = r.step("▪", "Using image gcr.io/k8s-minikube/storage-provisioner:v5", 0)
-	return r.step("🌟", "Enabled addons: storage-provisioner, default-storageclass", 0)
+	enabled := []string{"storage-provisioner", "default-storageclass"}
+	wanted, _ := r.flags.GetStringSlice("addons")
+	for _, name := range wanted {
+		if slices.Contains(enabled, name) {
+			continue
+		}
+		a, err := addonNamed("enable", name)
+		if err != nil {
+			return err
+		}
+		if err := r.enable(c, a); err != nil {
+			return err
+		}
+		enabled = append(enabled, name)
+	}
+	return r.step("🌟", "Enabled addons: "+strings.Join(enabled, ", "), 0)
 }
 
 // writeContext writes the profile's kubeconfig entry and the files it names.
