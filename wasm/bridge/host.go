@@ -599,9 +599,13 @@ func (h *Host) save(now bool) {
 	end := h.wall()
 	h.nextSave = end.Add(max(flushEvery, flushShare*end.Sub(begin)))
 	if err != nil {
+		told := h.failing > 0
+		if now { // the reader may be making room: tries are frequent again
+			h.failing = 0
+		}
 		h.failing++
 		h.nextSave = h.wall().Add(min(time.Duration(1<<min(h.failing, 6))*time.Second, time.Minute))
-		if h.failing == 1 {
+		if !told {
 			h.send(&Frame{Kind: KindNotice, Level: "error", Code: "NotSaved", Message: err.Error()})
 		}
 	} else if h.failing > 0 {
