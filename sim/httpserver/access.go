@@ -20,7 +20,7 @@ const (
 )
 
 // answer has the cluster serve a request as its sender.
-func (h *Host) answer(c *sim.Machine, r *http.Request, req *rest.Request) *rest.Response {
+func (h *Server) answer(c *sim.Machine, r *http.Request, req *rest.Request) *rest.Response {
 	switch {
 	case req.Header.Get("Authorization") != "":
 	case r.TLS == nil:

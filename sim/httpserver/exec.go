@@ -56,7 +56,7 @@ func translate(err error) error {
 }
 
 // serveCommand answers a request for exec or attach.
-func (h *Host) serveCommand(w http.ResponseWriter, r *http.Request, s rest.Stream) {
+func (h *Server) serveCommand(w http.ResponseWriter, r *http.Request, s rest.Stream) {
 	var c *remoteCommand
 	var err error
 	if wsstream.IsWebSocketRequest(r) {

@@ -1,7 +1,7 @@
 // Package httpserver is a native host: it paces a cluster by the wall clock and
 // serves its REST API over net/http, so that the real kubectl and any other
 // client can talk to it. It is the only place that knows both net/http and
-// package rest.
+// package rest. A host with a pace of its own takes the Server alone.
 package httpserver
 
 import (
@@ -17,6 +17,7 @@ const turnSteps = 2000
 // Host owns a cluster and moves its clock. Its methods may be called from any
 // goroutine.
 type Host struct {
+	*Server
 	mu      sync.Mutex
 	cluster *sim.Machine
 	speed   float64
@@ -27,7 +28,6 @@ type Host struct {
 	stopped sync.WaitGroup
 	onError func(error)
 	sync    func() error // nil, or makes durable what has been flushed
-	openapi openapiV2
 }
 
 // Syncer is a store.Backend whose batches must be made durable by a call, which
@@ -45,6 +45,7 @@ func (h *Host) SyncWith(s Syncer) { h.sync = s.Sync }
 func NewHost(c *sim.Machine, speed float64, onError func(error)) *Host {
 	h := &Host{cluster: c, speed: speed, base: c.Now(), anchor: time.Now(),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), onError: onError}
+	h.Server = NewServer(h.Do, h.stop)
 	if speed == 1 && h.anchor.After(h.base) {
 		h.base = h.anchor
 	}

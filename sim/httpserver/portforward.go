@@ -27,7 +27,7 @@ const (
 
 // servePortForward answers a request for portforward. open opens a connection
 // to a port of the pod.
-func (h *Host) servePortForward(w http.ResponseWriter, r *http.Request, open func(port string) (rest.Stream, error)) {
+func (h *Server) servePortForward(w http.ResponseWriter, r *http.Request, open func(port string) (rest.Stream, error)) {
 	f := &forwarding{h: h, open: open, pairs: map[string]*pair{}, gone: make(chan struct{})}
 	if !wsstream.IsWebSocketRequest(r) {
 		if _, err := httpstream.Handshake(r, w, []string{forwardProtocol}); err != nil {
@@ -59,7 +59,7 @@ func (h *Host) servePortForward(w http.ResponseWriter, r *http.Request, open fun
 
 // forwarding is one client's port-forward.
 type forwarding struct {
-	h    *Host
+	h    *Server
 	open func(port string) (rest.Stream, error)
 	gone chan struct{}
 

@@ -31,8 +31,26 @@ const gzipFrom = 128 << 10
 // forwarded are the header fields that the API looks at.
 var forwarded = []string{"Accept", "Content-Type", "User-Agent", "Impersonate-User", "Impersonate-Group", "Impersonate-Uid", "Authorization"}
 
+// Server serves the API of a machine's current cluster. The machine is its
+// host's: every call of it is made inside do, which returns when what was done
+// is durable.
+type Server struct {
+	do      func(fn func(c *sim.Machine))
+	stop    <-chan struct{}
+	openapi openapiV2
+}
+
+// NewServer returns a server for a host that gives turns on its machine by do
+// and closes stop when it ends; open watches and streams end then.
+func NewServer(do func(fn func(c *sim.Machine)), stop <-chan struct{}) *Server {
+	return &Server{do: do, stop: stop}
+}
+
+// Do calls fn while nothing else touches the machine.
+func (h *Server) Do(fn func(c *sim.Machine)) { h.do(fn) }
+
 // ServeHTTP serves the cluster's API.
-func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
@@ -94,7 +112,7 @@ func asJSON(req *rest.Request) error {
 
 // write sends an answer that is complete. Objects are immutable, so nothing
 // stops while they are encoded.
-func (h *Host) write(w http.ResponseWriter, r *http.Request, req *rest.Request, resp *rest.Response) {
+func (h *Server) write(w http.ResponseWriter, r *http.Request, req *rest.Request, resp *rest.Response) {
 	contentType, data, err := apiserver.Encode(req, resp)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -133,7 +151,7 @@ func escape(s string) string {
 
 // serveWatch writes events as they come, until the client goes away or the
 // watch ends.
-func (h *Host) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Response) {
+func (h *Server) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Response) {
 	notice := make(chan struct{}, 1)
 	h.Do(func(*sim.Machine) {
 		resp.Watch.Notify(func() {
@@ -194,7 +212,7 @@ func flush(w http.ResponseWriter) {
 }
 
 // serveLog writes a followed log.
-func (h *Host) serveLog(w http.ResponseWriter, r *http.Request, s rest.Stream) {
+func (h *Server) serveLog(w http.ResponseWriter, r *http.Request, s rest.Stream) {
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(http.StatusOK)
 	flush(w)
@@ -211,7 +229,7 @@ func (f flushing) Write(b []byte) (int, error) {
 }
 
 // upgrade hands the connection over to a stream.
-func (h *Host) upgrade(w http.ResponseWriter, r *http.Request, req *rest.Request, s rest.Stream) {
+func (h *Server) upgrade(w http.ResponseWriter, r *http.Request, req *rest.Request, s rest.Stream) {
 	if !httpstream.IsUpgradeRequest(r) {
 		h.Do(func(*sim.Machine) { s.Close() })
 		h.write(w, r, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest("Upgrade request required").Object()})

@@ -28,7 +28,7 @@ type size struct{ Width, Height uint16 }
 
 // run connects a stream to the client's ends until one side is done. Its error
 // is the stream's own.
-func (h *Host) run(s rest.Stream, e ends) error {
+func (h *Server) run(s rest.Stream, e ends) error {
 	var err error
 	ended := make(chan struct{})
 	var pumps []func()
@@ -113,7 +113,7 @@ func poke(c chan struct{}) {
 
 // drain writes what comes out of the pipe to the client. When the client cannot
 // be written to any more, the program gets a broken pipe.
-func (h *Host) drain(pipe *kernel.Pipe, more <-chan struct{}, w io.Writer) {
+func (h *Server) drain(pipe *kernel.Pipe, more <-chan struct{}, w io.Writer) {
 	for {
 		var data []byte
 		var closed bool
@@ -137,7 +137,7 @@ func (h *Host) drain(pipe *kernel.Pipe, more <-chan struct{}, w io.Writer) {
 }
 
 // fill puts what the client sends into the pipe.
-func (h *Host) fill(pipe *kernel.Pipe, room <-chan struct{}, r io.Reader, ended <-chan struct{}) {
+func (h *Server) fill(pipe *kernel.Pipe, room <-chan struct{}, r io.Reader, ended <-chan struct{}) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := r.Read(buf)
