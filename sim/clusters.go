@@ -33,6 +33,9 @@ func (m *Machine) Prepare(spec provision.Spec) (provision.Cluster, error) {
 	if provision.Find(m, spec.Tool, spec.Name) != nil {
 		return nil, fmt.Errorf("cluster %q exists already", spec.Name)
 	}
+	if n := m.opts.Limits.Clusters; n > 0 && len(m.clusters) >= n {
+		return nil, fmt.Errorf("the sandbox is limited to %d clusters", n)
+	}
 	prefix := fmt.Sprintf("%s%s/%s/", clusterPrefix, spec.Tool, spec.Name)
 	chance := m.seed.Stream("clusters")
 	if !spec.FirstNode.IsValid() {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	"github.com/kubonsai/kubonsai/sim/apiserver/admission"
 	"github.com/kubonsai/kubonsai/sim/clock"
 	"github.com/kubonsai/kubonsai/sim/container/image"
 	"github.com/kubonsai/kubonsai/sim/kernel"
@@ -61,8 +62,18 @@ type Options struct {
 	// CloudLoadBalancer gives services of type LoadBalancer an address; without
 	// a cloud, as on kind, they stay pending. See Cluster.SwitchLoadBalancer.
 	CloudLoadBalancer bool
+	// Limits bound what the machine holds, beyond what bounds every machine.
+	Limits Limits
 	// Log is told of faults of the simulation itself; nil drops them.
 	Log func(text string)
+}
+
+// Limits are for hosts that hold the machines of many; zero is no bound.
+type Limits struct {
+	admission.Capacity       // of each cluster
+	Clusters           int   // on the machine
+	LogBytes           int   // of each container
+	FileBytes          int64 // that each container may write to its own files
 }
 
 // DefaultStart is when clusters start if the host does not say.

@@ -79,8 +79,9 @@ func (c *Cluster) firstLoadBalancer() netip.Addr {
 
 // wire makes all parts. Nothing runs before the host's first turn.
 func (c *Cluster) wire(state *kept) error {
+	plugins := append(admission.Default(), c.opts.Limits.Plugin(c.store))
 	c.server = apiserver.New(apiserver.Options{
-		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: admission.Default(), Authorizer: rbac.New(c.store),
+		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: plugins, Authorizer: rbac.New(c.store),
 		Address: netip.AddrPortFrom(c.spec.FirstNode, c.apiPort()).String(), ServiceRange: c.spec.ServiceSubnet,
 		OnPanic: func(r any, stack []byte) { c.opts.Log(fmt.Sprintf("the API server panicked: %v\n%s", r, stack)) },
 	})
@@ -111,6 +112,7 @@ func (c *Cluster) wire(state *kept) error {
 		Clock: c.clock, Kernel: c.kernel, Network: c.network, Seed: c.seed, Images: c.machine.images,
 		Programs: func(name string) program.Program { return containerPrograms[name] },
 		Ingress:  c.ingress,
+		LogLimit: c.opts.Limits.LogBytes, FileLimit: c.opts.Limits.FileBytes,
 	})
 	c.kubelet = kubelet.New(kubelet.Options{
 		Clock: c.clock, Kernel: c.kernel, Client: client.New(c.server, "kubelet"), Factory: c.factory,

@@ -282,6 +282,7 @@ func (c *Container) notify() {
 func (c *Container) FS() *vfs.FS {
 	if c.root == nil {
 		c.root = vfs.Overlay(c.rt.Clock.Now, c.rt.layer(c.Image))
+		c.root.SetLimit(c.rt.FileLimit)
 		c.furnish()
 	}
 	return c.root

@@ -37,6 +37,9 @@ type Options struct {
 	Programs func(name string) program.Program
 	// LogLimit bounds one container's log, in bytes; 0 is 1 MiB.
 	LogLimit int
+	// FileLimit bounds what one container may write to its own files, in bytes;
+	// 0 is the file system's own bound.
+	FileLimit int64
 	// Ingress is the ingress controller's view of the API; nil where there is none.
 	Ingress IngressController
 	// Changed is told of every container whose kept state has changed.

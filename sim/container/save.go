@@ -52,6 +52,7 @@ func (s *Sandbox) Restore(cfg Config, v Saved) *Container {
 	c := s.create(cfg, v.ID)
 	if len(v.FS) > 0 {
 		c.root = vfs.Overlay(c.rt.Clock.Now, c.rt.layer(c.Image))
+		c.root.SetLimit(c.rt.FileLimit)
 		_ = json.Unmarshal(v.FS, c.root)
 		c.furnish()
 	}

@@ -467,6 +467,7 @@ func (k *Kubelet) persistent(name string) *vfs.FS {
 	f := k.volumes[name]
 	if f == nil {
 		f = vfs.New(k.Clock.Now)
+		f.SetLimit(k.Runtime.FileLimit)
 		_ = f.Chmod("/", 0o777)
 		k.volumes[name] = f
 	}
@@ -478,9 +479,13 @@ func (k *Kubelet) volumeFS(p *pod, v *volume) *vfs.FS {
 		return v.fs
 	}
 	v.fs = vfs.New(k.Clock.Now)
+	v.fs.SetLimit(k.Runtime.FileLimit)
 	_ = v.fs.Chmod("/", 0o777)
 	if e := v.spec.EmptyDir; e != nil && e.Medium == "Memory" && e.SizeLimit != nil {
 		v.fs.SetLimit(e.SizeLimit.Value())
+		if most := k.Runtime.FileLimit; most > 0 && most < v.fs.Limit() {
+			v.fs.SetLimit(most)
+		}
 	}
 	if v.spec.EmptyDir != nil {
 		v.fs.OnGrow(func(delta int64) error { p.emptyDirGrew(v, delta); return nil })
