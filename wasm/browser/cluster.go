@@ -6,36 +6,27 @@ package main
 
 import (
 	"errors"
-	"slices"
 	"syscall/js"
 
 	"github.com/kubonsai/kubonsai/sim"
 	"github.com/kubonsai/kubonsai/sim/provision"
 	"github.com/kubonsai/kubonsai/sim/store"
 	"github.com/kubonsai/kubonsai/wasm/bridge"
+	"github.com/kubonsai/kubonsai/wasm/internal/guests"
+	"github.com/kubonsai/kubonsai/wasm/internal/machine"
 )
 
 type cluster struct {
-	*sim.Machine
+	machine.Cluster
 	backend store.Backend
 }
 
-func (c cluster) Dir(terminal string) string { return c.Terminal(terminal).Dir() }
-
 func (c cluster) Close() error { return c.backend.Close() }
-
-func (c cluster) Start(terminal, script string, o bridge.RunOptions) bridge.Run {
-	return c.Terminal(terminal).Start(script, sim.RunOptions{
-		Beside:  o.Beside,
-		Columns: o.Columns, Rows: o.Rows, Interactive: o.Interactive, Window: o.Window,
-		OnOutput: o.OnOutput, OnExit: o.OnExit, OnClear: o.OnClear, Edit: o.Edit,
-	})
-}
 
 // open boots a cluster on a storage, or restores the one that it holds. Where
 // the browser's storage cannot be had (a private window), the cluster lives in
 // memory, and the reader is told.
-func open(port js.Value, texts *guests, o bridge.OpenOptions) (*bridge.Opened, error) {
+func open(port js.Value, texts *guests.Guests, o bridge.OpenOptions) (*bridge.Opened, error) {
 	backend, err := openStorage(port, o.Storage, o.Name)
 	if err == nil {
 		var opened *bridge.Opened
@@ -61,7 +52,7 @@ func open(port js.Value, texts *guests, o bridge.OpenOptions) (*bridge.Opened, e
 	return opened, nil
 }
 
-func boot(backend storage, texts *guests, o bridge.OpenOptions) (*bridge.Opened, error) {
+func boot(backend storage, texts *guests.Guests, o bridge.OpenOptions) (*bridge.Opened, error) {
 	nodes, shapes, err := provision.ParseNodes(o.Nodes)
 	if err != nil {
 		return nil, err
@@ -73,7 +64,7 @@ func boot(backend storage, texts *guests, o bridge.OpenOptions) (*bridge.Opened,
 	}
 	undo := func() error { return nil }
 	if len(o.Snapshot) > 0 {
-		if undo, err = replace(backend, o.Snapshot); err != nil {
+		if undo, err = machine.Replace(backend, o.Snapshot); err != nil {
 			return nil, err
 		}
 	}
@@ -101,36 +92,7 @@ func boot(backend storage, texts *guests, o bridge.OpenOptions) (*bridge.Opened,
 	if err != nil {
 		return nil, err
 	}
-	return &bridge.Opened{Cluster: cluster{c, backend}, Restored: keep.records > 0, Warnings: append(keep.warnings, c.Notices()...)}, nil
-}
-
-// replace puts a snapshot's records in the place of what the backend holds, in
-// one batch; undo puts back what was there.
-func replace(backend store.Backend, snapshot []byte) (undo func() error, err error) {
-	records, err := sim.ReadSnapshot(snapshot)
-	if err != nil {
-		return nil, err
-	}
-	old, err := backend.Load()
-	if err != nil && old == nil {
-		return nil, err
-	}
-	return func() error { return backend.Append(instead(records, old)) }, backend.Append(instead(old, records))
-}
-
-// instead is the batch that makes old into records.
-func instead(old, records []store.Record) []store.Record {
-	batch := slices.Clone(records)
-	fresh := map[string]bool{}
-	for _, r := range records {
-		fresh[r.Key] = true
-	}
-	for _, r := range old {
-		if !fresh[r.Key] {
-			batch = append(batch, store.Record{Key: r.Key})
-		}
-	}
-	return batch
+	return &bridge.Opened{Cluster: cluster{machine.Cluster{Machine: c}, backend}, Restored: keep.records > 0, Warnings: append(keep.warnings, c.Notices()...)}, nil
 }
 
 // loaded notes what a backend had to say while it was read: records that were

@@ -10,9 +10,10 @@ import (
 
 	"github.com/kubonsai/kubonsai/wasm/bridge"
 	"github.com/kubonsai/kubonsai/wasm/internal/fake"
+	"github.com/kubonsai/kubonsai/wasm/internal/guests"
 )
 
-func open(port js.Value, _ *guests, o bridge.OpenOptions) (*bridge.Opened, error) {
+func open(port js.Value, _ *guests.Guests, o bridge.OpenOptions) (*bridge.Opened, error) {
 	backend, err := openStorage(port, o.Storage, o.Name)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,8 @@ import (
 	"github.com/hack-pad/go-indexeddb/idb"
 
 	"github.com/kubonsai/kubonsai/sim/store"
+	"github.com/kubonsai/kubonsai/wasm/internal/jsvalue"
+	"github.com/kubonsai/kubonsai/wasm/internal/record"
 )
 
 // deadline bounds every wait for a storage.
@@ -71,7 +73,7 @@ func explain(what string, err error) error {
 }
 
 // rows reads everything, as it is stored.
-func (b *idbBackend) rows(ctx context.Context) ([]row, error) {
+func (b *idbBackend) rows(ctx context.Context) ([]record.Row, error) {
 	txn, err := b.db.Transaction(idb.TransactionReadOnly, recordStore)
 	if err != nil {
 		return nil, explain("load", err)
@@ -104,7 +106,7 @@ func (b *idbBackend) rows(ctx context.Context) ([]row, error) {
 	if _, err := requests[len(requests)-1].Await(ctx); err != nil {
 		return nil, explain("load", err)
 	}
-	rows := make([]row, 0, len(keys))
+	rows := make([]record.Row, 0, len(keys))
 	for i, r := range requests {
 		v, err := r.Result()
 		if err != nil {
@@ -112,9 +114,9 @@ func (b *idbBackend) rows(ctx context.Context) ([]row, error) {
 		}
 		var value []byte
 		if v.Type() == js.TypeObject && v.InstanceOf(js.Global().Get("Uint8Array")) {
-			value = bytesOf(v)
+			value = jsvalue.Bytes(v)
 		}
-		rows = append(rows, row{keys[i].String(), value})
+		rows = append(rows, record.Row{Key: keys[i].String(), Value: value})
 	}
 	return rows, nil
 }
@@ -126,7 +128,7 @@ func (b *idbBackend) Load() ([]store.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	good, bad := unseal(rows)
+	good, bad := record.Unseal(rows)
 	if len(bad) == 0 {
 		return good, nil
 	}
@@ -134,9 +136,9 @@ func (b *idbBackend) Load() ([]store.Record, error) {
 		good = []store.Record{} // something was read: there is nothing good in it
 	}
 	if err := b.setAside(ctx, bad); err != nil {
-		return good, errors.Join(damaged(bad), err)
+		return good, errors.Join(record.Damaged(bad), err)
 	}
-	return good, damaged(bad)
+	return good, record.Damaged(bad)
 }
 
 // SetAside implements storage.
@@ -147,15 +149,15 @@ func (b *idbBackend) SetAside(reason string) error {
 	if err != nil {
 		return err
 	}
-	var bad []badRow
+	var bad []record.Bad
 	for _, r := range rows {
-		bad = append(bad, badRow{row: r, reason: reason})
+		bad = append(bad, record.Bad{Row: r, Reason: reason})
 	}
 	return b.setAside(ctx, bad)
 }
 
 // setAside moves rows to the quarantine, in one transaction.
-func (b *idbBackend) setAside(ctx context.Context, bad []badRow) error {
+func (b *idbBackend) setAside(ctx context.Context, bad []record.Bad) error {
 	txn, err := b.db.Transaction(idb.TransactionReadWrite, recordStore, setAsideStore)
 	if err != nil {
 		return explain("set aside", err)
@@ -170,13 +172,13 @@ func (b *idbBackend) setAside(ctx context.Context, bad []badRow) error {
 	}
 	for _, r := range bad {
 		entry := js.Global().Get("Object").New()
-		entry.Set("key", r.key)
-		entry.Set("reason", r.reason)
-		entry.Set("value", arrayOf(r.value))
+		entry.Set("key", r.Key)
+		entry.Set("reason", r.Reason)
+		entry.Set("value", jsvalue.Array(r.Value))
 		if _, err := aside.Add(entry); err != nil {
 			return explain("set aside", err)
 		}
-		if _, err := records.Delete(js.ValueOf(r.key)); err != nil {
+		if _, err := records.Delete(js.ValueOf(r.Key)); err != nil {
 			return explain("set aside", err)
 		}
 	}
@@ -202,7 +204,7 @@ func (b *idbBackend) Append(batch []store.Record) error {
 		if r.Value == nil {
 			_, err = records.Delete(key)
 		} else {
-			_, err = records.PutKey(key, arrayOf(seal(r.Key, r.Value)))
+			_, err = records.PutKey(key, jsvalue.Array(record.Seal(r.Key, r.Value)))
 		}
 		if err != nil {
 			_ = txn.Abort()

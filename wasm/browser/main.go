@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/kubonsai/kubonsai/wasm/bridge"
+	"github.com/kubonsai/kubonsai/wasm/internal/guests"
+	"github.com/kubonsai/kubonsai/wasm/internal/jsvalue"
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
@@ -67,13 +69,13 @@ func main() {
 		}
 		data := js.Null()
 		if f.Data != nil {
-			data = arrayOf(f.Data)
+			data = jsvalue.Array(f.Data)
 		}
 		port.Call("post", string(head), data)
 	}
 	var host *bridge.Host
 	later := &todo{bell: b}
-	texts := &guests{port: port, later: later, hold: func(held bool) { host.Hold(held) }}
+	texts := &guests.Guests{Port: port, Later: later.do, Hold: func(held bool) { host.Hold(held) }}
 	host = bridge.NewHost(version, func(o bridge.OpenOptions) (*bridge.Opened, error) { return open(port, texts, o) }, send, time.Now)
 
 	port.Set("wake", wake)
@@ -87,7 +89,7 @@ func main() {
 		for m := port.Call("take"); !m.IsNull() && !host.Ended(); m = port.Call("take") {
 			var data []byte
 			if d := m.Index(1); d.Type() == js.TypeObject {
-				data = bytesOf(d)
+				data = jsvalue.Bytes(d)
 			}
 			host.Receive([]byte(m.Index(0).String()), data)
 		}
@@ -133,16 +135,4 @@ func cycle(host *bridge.Host, send func(*bridge.Frame)) (wait time.Duration) {
 		}
 	}()
 	return host.Cycle()
-}
-
-func bytesOf(v js.Value) []byte {
-	b := make([]byte, v.Get("byteLength").Int())
-	js.CopyBytesToGo(b, v)
-	return b
-}
-
-func arrayOf(b []byte) js.Value {
-	a := js.Global().Get("Uint8Array").New(len(b))
-	js.CopyBytesToJS(a, b)
-	return a
 }

@@ -13,6 +13,8 @@ import (
 	"syscall/js"
 
 	"github.com/kubonsai/kubonsai/sim/store"
+	"github.com/kubonsai/kubonsai/wasm/internal/jsvalue"
+	"github.com/kubonsai/kubonsai/wasm/internal/record"
 )
 
 // storage is a backend that can put what it holds out of the way.
@@ -74,21 +76,21 @@ func (f *foreign) Load() ([]store.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	var stored []row
+	var stored []record.Row
 	for i := range v.Length() {
 		pair := v.Index(i)
-		stored = append(stored, row{pair.Index(0).String(), bytesOf(pair.Index(1))})
+		stored = append(stored, record.Row{Key: pair.Index(0).String(), Value: jsvalue.Bytes(pair.Index(1))})
 	}
-	records, bad := unseal(stored)
+	records, bad := record.Unseal(stored)
 	if len(bad) > 0 {
 		list := js.Global().Get("Array").New()
 		for _, b := range bad {
-			list.Call("push", b.key)
+			list.Call("push", b.Key)
 		}
 		if _, err := await(f.object.Call("quarantine", list)); err != nil {
-			return records, errors.Join(damaged(bad), err)
+			return records, errors.Join(record.Damaged(bad), err)
 		}
-		return records, damaged(bad)
+		return records, record.Damaged(bad)
 	}
 	return records, nil
 }
@@ -98,7 +100,7 @@ func (f *foreign) Append(batch []store.Record) error {
 	for i, r := range batch {
 		pair := js.Global().Get("Array").New(r.Key, js.Null())
 		if r.Value != nil {
-			pair.SetIndex(1, arrayOf(seal(r.Key, r.Value)))
+			pair.SetIndex(1, jsvalue.Array(record.Seal(r.Key, r.Value)))
 		}
 		list.SetIndex(i, pair)
 	}
@@ -127,34 +129,9 @@ func (f *foreign) Close() error { _, err := await(f.object.Call("close")); retur
 func await(promise js.Value) (js.Value, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	type result struct {
-		v   js.Value
-		err error
+	v, err := jsvalue.Await(ctx, promise)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("the storage did not answer within %v", deadline)
 	}
-	done := make(chan result, 1)
-	ok := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		v := js.Undefined()
-		if len(args) > 0 {
-			v = args[0]
-		}
-		done <- result{v: v}
-		return nil
-	})
-	bad := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		text := "failed"
-		if len(args) > 0 {
-			text = js.Global().Get("String").Invoke(args[0]).String()
-		}
-		done <- result{err: errors.New(text)}
-		return nil
-	})
-	defer ok.Release()
-	defer bad.Release()
-	promise.Call("then", ok, bad)
-	select {
-	case r := <-done:
-		return r.v, r.err
-	case <-ctx.Done():
-		return js.Undefined(), fmt.Errorf("the storage did not answer within %v", deadline)
-	}
+	return v, err
 }

@@ -1,11 +1,11 @@
 //go:build js && wasm
 
-// The second module, with awk and jq: fetched when it is first used, then one
+// Package guests is the second module, with awk and jq: fetched when it is first used, then one
 // instance for each program that runs. An instance whose program has ended is
 // used again; one that was interrupted, has crashed or has grown large is left
 // to the garbage collector, with all that it held.
 
-package main
+package guests
 
 import (
 	"errors"
@@ -14,6 +14,7 @@ import (
 	"syscall/js"
 
 	"github.com/kubonsai/kubonsai/sim/shell/guest/host"
+	"github.com/kubonsai/kubonsai/wasm/internal/jsvalue"
 )
 
 // reusable is the memory up to which an instance is kept for the next program,
@@ -23,12 +24,14 @@ const (
 	spare    = 3
 )
 
-// guests is the host.Loader of this module. port has, of site/src/engine.ts:
-// fetchGuests(done) and guest().
-type guests struct {
-	port  js.Value
-	later *todo
-	hold  func(bool) // stops virtual time while the module is fetched
+// Guests is the host.Loader of this module.
+type Guests struct {
+	// Port has fetchGuests(done) and guest(), as in site/src/engine.ts.
+	Port js.Value
+	// Later makes a call on the host's goroutine.
+	Later func(func())
+	// Hold stops virtual time while the module is fetched.
+	Hold func(bool)
 
 	fetching, fetched bool
 
@@ -38,38 +41,39 @@ type guests struct {
 
 type waiter struct{ done func(host.Instance, error) }
 
-func (g *guests) Open(done func(host.Instance, error)) (cancel func()) {
+// Open implements host.Loader.
+func (g *Guests) Open(done func(host.Instance, error)) (cancel func()) {
 	if g.fetched {
 		done(g.instance())
 		return func() {}
 	}
 	w := &waiter{done}
 	g.waiting = append(g.waiting, w)
-	g.hold(true)
+	g.Hold(true)
 	if !g.fetching {
 		g.fetching = true
 		var came js.Func
 		came = js.FuncOf(func(_ js.Value, args []js.Value) any {
 			came.Release()
 			failure := args[0]
-			g.later.do(func() { g.answer(failure) })
+			g.Later(func() { g.answer(failure) })
 			return nil
 		})
-		g.port.Call("fetchGuests", came)
+		g.Port.Call("fetchGuests", came)
 	}
 	return func() {
 		g.waiting = slices.DeleteFunc(g.waiting, func(o *waiter) bool { return o == w })
-		g.hold(len(g.waiting) > 0)
+		g.Hold(len(g.waiting) > 0)
 	}
 }
 
 // answer tells everybody who waits that the module has come, or why not; then
 // the next use tries again.
-func (g *guests) answer(failure js.Value) {
+func (g *Guests) answer(failure js.Value) {
 	g.fetching, g.fetched = false, failure.IsNull()
 	waiting := g.waiting
 	g.waiting = nil
-	g.hold(false)
+	g.Hold(false)
 	for _, w := range waiting {
 		if g.fetched {
 			w.done(g.instance())
@@ -79,7 +83,7 @@ func (g *guests) answer(failure js.Value) {
 	}
 }
 
-func (g *guests) instance() (i host.Instance, err error) {
+func (g *Guests) instance() (i host.Instance, err error) {
 	if n := len(g.idle) - 1; n >= 0 {
 		i = g.idle[n]
 		g.idle = g.idle[:n]
@@ -90,11 +94,11 @@ func (g *guests) instance() (i host.Instance, err error) {
 			i, err = nil, fmt.Errorf("%v", r)
 		}
 	}()
-	return &instance{guests: g, guest: g.port.Call("guest")}, nil
+	return &instance{Guests: g, guest: g.Port.Call("guest")}, nil
 }
 
 type instance struct {
-	*guests
+	*Guests
 	guest js.Value
 }
 
@@ -104,11 +108,11 @@ func (i *instance) Step(reply []byte) (request []byte, err error) {
 			request, err = nil, errors.New("out of memory") // nothing else ends it
 		}
 	}()
-	q := i.guest.Call("step", arrayOf(reply))
+	q := i.guest.Call("step", jsvalue.Array(reply))
 	if q.Type() != js.TypeObject {
 		return nil, errors.New("out of memory")
 	}
-	return bytesOf(q), nil
+	return jsvalue.Bytes(q), nil
 }
 
 func (i *instance) Memory() int64 { return int64(i.guest.Call("memory").Float()) }
