@@ -275,6 +275,14 @@ func (w *hostWatch) Notify(fn func()) {
 	w.Watch.Notify(fn)
 }
 
+// Bookmark implements rest.Bookmarker.
+func (w *hostWatch) Bookmark() (rest.Event, bool) {
+	if m, ok := w.Watch.(rest.Bookmarker); ok {
+		return m.Bookmark()
+	}
+	return rest.Event{}, false
+}
+
 func (w *hostWatch) end() {
 	w.Stop()
 	if w.notify != nil {

@@ -177,6 +177,15 @@ func (w *watch) bookmark(initial bool) rest.Event {
 	return rest.Event{Type: rest.Bookmark, Object: obj}
 }
 
+// Bookmark implements rest.Bookmarker.
+func (w *watch) Bookmark() (rest.Event, bool) {
+	if w.done || w.expired || !w.l.bookmarks || len(w.initial) > 0 || w.mark {
+		return rest.Event{}, false
+	}
+	w.asked = max(w.asked, w.s.store.Revision())
+	return w.bookmark(false), true
+}
+
 func (w *watch) timeOut() {
 	w.expired = true
 	if w.notify != nil {

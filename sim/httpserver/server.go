@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"k8s.io/streaming/pkg/httpstream"
 
@@ -38,7 +39,14 @@ type Server struct {
 	do      func(fn func(c *sim.Machine))
 	stop    <-chan struct{}
 	openapi openapiV2
+	// Probe has idle watches send a blank line now and then, for hosts that
+	// learn only by writing that a client is gone.
+	Probe bool
 }
+
+// bookmarkEvery is how long a watch is silent before it is given a bookmark, as
+// upstream.
+const bookmarkEvery = time.Minute
 
 // NewServer returns a server for a host that gives turns on its machine by do
 // and closes stop when it ends; open watches and streams end then.
@@ -165,6 +173,9 @@ func (h *Server) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.R
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	flush(w)
+	silent := time.NewTimer(bookmarkEvery)
+	defer silent.Stop()
+	bookmark := false
 	for {
 		var out []byte
 		var done bool
@@ -181,9 +192,19 @@ func (h *Server) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.R
 				}
 				out = append(out, line...)
 			}
+			if m, ok := resp.Watch.(rest.Bookmarker); bookmark && ok && len(out) == 0 {
+				if e, ok := m.Bookmark(); ok {
+					out, err = apiserver.EncodeWatchEvent(e)
+				}
+			}
 			done = resp.Watch.Done()
 		})
+		if bookmark && h.Probe && len(out) == 0 {
+			out = []byte("\n")
+		}
+		bookmark = false
 		if len(out) > 0 {
+			silent.Reset(bookmarkEvery)
 			if _, werr := w.Write(out); werr != nil {
 				return
 			}
@@ -201,6 +222,9 @@ func (h *Server) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.R
 		case <-h.stop:
 			return
 		case <-notice:
+		case <-silent.C:
+			silent.Reset(bookmarkEvery)
+			bookmark = true
 		}
 	}
 }

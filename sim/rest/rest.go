@@ -104,6 +104,15 @@ type Watch interface {
 	Stop()
 }
 
+// Bookmarker is a Watch that can tell how far it is. Who carries a watch to a
+// client that hears nothing for a long time asks for a bookmark: upstream sends
+// one about every minute.
+type Bookmarker interface {
+	// Bookmark is a bookmark of now; false when the client did not ask for
+	// bookmarks. It is called when Next has just said that there is nothing.
+	Bookmark() (Event, bool)
+}
+
 // StreamOptions say what the client of an exec, attach, log or port-forward
 // stream brings along. The client owns its ends.
 type StreamOptions struct {
