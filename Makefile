@@ -6,7 +6,7 @@ VERSION ?= $(shell sed -n 's/^## \[\{0,1\}\([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 
 SITE := dist/site
 NPM_STAMP := site/node_modules/.package-lock.json
 
-.PHONY: parity clients all build native site serve test test-go test-site test-e2e size bench fuzz generate clean help
+.PHONY: parity clients worker worker-dev worker-deploy all build native site serve test test-go test-site test-e2e size bench fuzz generate clean help
 
 all: build
 
@@ -28,7 +28,18 @@ site: $(NPM_STAMP) ## build the static site with the simulator
 serve: site ## build everything and serve the site on http://127.0.0.1:8080
 	PORT=$(PORT) node scripts/site/serve.mjs
 
-test: test-go test-site test-e2e ## run every test
+WRANGLER := cd wasm/worker && WRANGLER_SEND_METRICS=false ./node_modules/.bin/wrangler
+
+worker: ## build the Worker that hosts sandboxes
+	node scripts/worker/build.mjs
+
+worker-dev: site worker ## run it on this machine, without an account
+	$(WRANGLER) dev --local --port $(PORT) --show-interactive-dev-session=false
+
+worker-deploy: site worker ## deploy it to your Cloudflare account
+	$(WRANGLER) deploy
+
+test: test-go test-site test-worker test-e2e ## run every test
 
 test-go:
 	go vet ./...
@@ -36,6 +47,9 @@ test-go:
 
 test-site: $(NPM_STAMP)
 	node scripts/site/test.mjs
+
+test-worker:
+	node scripts/worker/test.mjs
 
 test-e2e: site
 	node scripts/site/e2e.mjs

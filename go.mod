@@ -22,6 +22,8 @@ require (
 	sigs.k8s.io/yaml v1.6.0
 )
 
+require github.com/syumai/workers v0.33.0
+
 require (
 	github.com/google/gnostic-models v0.7.0
 	go.yaml.in/yaml/v3 v3.0.4 // indirect

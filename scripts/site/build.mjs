@@ -4,40 +4,26 @@
 //
 // --fake links the test cluster instead of the simulation; --no-compress leaves
 // out the .br and .gz files; --no-check leaves out the type check.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { buildModule, buildTextTools, goroot, installed, root } from './module.mjs'
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 const site = path.join(root, 'site')
 const flag = name => process.argv.includes(`--${name}`)
 const option = (name, or) => process.argv.includes(`--${name}`) ? process.argv[process.argv.indexOf(`--${name}`) + 1] : or
 const out = path.resolve(option('out', path.join(root, 'dist/site')))
 
-function installed() {
-  const lock = path.join(site, 'package-lock.json'), stamp = path.join(site, 'node_modules/.package-lock.json')
-  if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs) return
-  console.log('site: npm ci')
-  const r = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], { cwd: site, stdio: 'inherit' })
-  if (r.status !== 0) {
-    console.error('site: npm ci failed: Node 20 or later with npm and access to the npm registry is needed')
-    process.exit(1)
-  }
-}
-
-installed()
+installed(site)
 const require = createRequire(path.join(site, 'package.json'))
 const esbuild = require('esbuild')
 const version = JSON.parse(readFileSync(path.join(site, 'package.json'), 'utf8')).version
-const go = process.env.GO ?? 'go'
-const goroot = execFileSync(go, ['env', 'GOROOT'], { encoding: 'utf8' }).trim()
 
 mkdirSync(path.join(site, 'src/vendor'), { recursive: true })
-copyFileSync(path.join(goroot, 'lib/wasm/wasm_exec.js'), path.join(site, 'src/vendor/wasm_exec.js'))
+copyFileSync(path.join(goroot(), 'lib/wasm/wasm_exec.js'), path.join(site, 'src/vendor/wasm_exec.js'))
 
 if (!flag('no-check')) {
   const tsc = spawnSync(process.execPath, [require.resolve('typescript/package.json').replace('package.json', 'bin/tsc'), '-p', site], { stdio: 'inherit' })
@@ -47,21 +33,9 @@ if (!flag('no-check')) {
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 
-// The wasm modules. Inlining pays in the runtime and the standard library; in our
-// own code it makes the module a tenth bigger and no run faster.
-const module = 'github.com/kubonsai/kubonsai'
-function wasm(name, program, cold, slim = []) {
-  const file = path.join(out, name)
-  execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(flag('fake') ? ['-tags', 'fake'] : []), ...cold.map(p => `-gcflags=${p}=-l`), '-o', file, program],
-    { cwd: root, stdio: 'inherit', env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' } })
-  // Tables for stack traces and roundabout code go: a third of the module. What
-  // the numbers in stack traces stand for is in a file that no page loads.
-  execFileSync(go, ['run', './scripts/slim', '-names', `${file}.names.txt`, ...slim, file, file], { cwd: root, stdio: 'inherit' })
-}
-wasm('kubonsai.wasm', './wasm/browser', [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...'])
-// awk and jq, loaded when they are first used. A program that wants more memory
-// than this ends; it would take the tab with it.
-wasm('kubonsai-text.wasm', './wasm/texttool', [`${module}/...`], ['-memory', '256'])
+buildModule(path.join(out, 'kubonsai.wasm'), './wasm/browser', { version, tags: flag('fake') ? ['fake'] : [] })
+// Loaded when they are first used.
+buildTextTools(path.join(out, 'kubonsai-text.wasm'), version)
 
 // Style sheets that scripts bring along are text, made small.
 const css = {

@@ -4,25 +4,10 @@
  * wasm/browser/main.go: frames in and out, one timer, a yield to the thread's
  * message queue, and storages for Node. It knows nothing of pages or clusters.
  */
+import { startGuest, type Guest } from './go.ts'
 import { decode, encode, type Answer, type Request } from './protocol.ts'
 // wasm_exec.js of the Go release that built the module; the build copies it from GOROOT.
 import './vendor/wasm_exec.js'
-
-interface Go {
-  argv: string[]
-  importObject: WebAssembly.Imports
-  exit(code: number): void
-  _scheduledTimeouts: Map<number, ReturnType<typeof setTimeout>>
-  run(instance: WebAssembly.Instance): Promise<void>
-}
-
-/** An instance of the second module, for one program at a time; see wasm/browser/guest.go. */
-interface Guest {
-  /** Set by the program: takes a reply, returns the program's next request. */
-  step?: (reply: Uint8Array) => Uint8Array
-  memory(): number
-  close(): void
-}
 
 interface Storage {
   load(): Promise<[string, Uint8Array][]>
@@ -52,8 +37,6 @@ interface Host {
 
 declare global {
   var kubonsaiHosts: Record<string, Host> | undefined
-  var kubonsaiGuests: Record<string, Guest> | undefined
-  var Go: new () => Go
 }
 
 export interface Engine {
@@ -164,29 +147,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     },
     ended: Promise.race([finished, crashed]),
   }
-}
-
-/** Starts an instance of the second module. It stands ready when this returns. */
-function startGuest(module: WebAssembly.Module): Guest {
-  const id = `g${++count}`
-  const go = new globalThis.Go()
-  go.argv = ['kubonsai-text', id]
-  // What the runtime says of a crash is for nobody; step tells that there was one.
-  go.exit = () => {}
-  go.importObject['gojs']!['runtime.wasmWrite'] = () => {}
-  const instance = new WebAssembly.Instance(module, go.importObject)
-  const guest: Guest = {
-    memory: () => (instance.exports['mem'] as WebAssembly.Memory).buffer.byteLength,
-    close() {
-      guest.step = undefined
-      for (const timer of go._scheduledTimeouts.values()) clearTimeout(timer)
-    },
-  }
-  const guests = (globalThis.kubonsaiGuests ??= {})
-  guests[id] = guest
-  void go.run(instance).catch(() => {})
-  delete guests[id]
-  return guest
 }
 
 /** A storage in a directory of Node's file system: one file that is replaced as a whole, so that a crash leaves the old or the new state. */

@@ -83,6 +83,9 @@ type Opened struct {
 	// Storage is where it is kept, when that is not where it was to be kept.
 	Storage  string
 	Warnings []string
+	// Shared says that others use the cluster too: its time is not the page's to
+	// stop or hurry.
+	Shared bool
 }
 
 // Home is where relative file names begin.
@@ -110,6 +113,7 @@ type Host struct {
 
 	options  OpenOptions
 	cluster  Cluster
+	shared   bool // see Opened
 	pace     *Pace
 	urls     map[string][]byte
 	runs     map[int]*hostRun
@@ -328,12 +332,28 @@ func (h *Host) handle(f *Frame) error {
 			o.Nodes = f.Nodes
 		}
 		return h.again(reply, o)
+	case KindSpeed, KindPause, KindStep:
+		if h.shared {
+			return &codedError{"Shared", "this cluster is a hosted sandbox, whose clock is the wall's: it cannot be stopped or hurried"}
+		}
+		h.move(f, wall)
+		h.state(reply)
+	case KindStatus:
+		h.state(reply)
+	default:
+		return fmt.Errorf("request %q is known but not served", f.Kind)
+	}
+	h.send(reply)
+	return nil
+}
+
+// move changes the cluster's pace.
+func (h *Host) move(f *Frame, wall time.Time) {
+	switch f.Kind {
 	case KindSpeed:
 		h.pace.SetSpeed(f.Speed, wall)
-		h.state(reply)
 	case KindPause:
 		h.pace.SetPaused(f.Paused, wall)
-		h.state(reply)
 	case KindStep:
 		if due, ok := h.cluster.NextDue(); ok {
 			if due.Before(h.cluster.Now()) {
@@ -343,14 +363,7 @@ func (h *Host) handle(f *Frame) error {
 			}
 			h.pace.Rebase(h.cluster.Now(), wall)
 		}
-		h.state(reply)
-	case KindStatus:
-		h.state(reply)
-	default:
-		return fmt.Errorf("request %q is known but not served", f.Kind)
 	}
-	h.send(reply)
-	return nil
 }
 
 // rehearse boots a cluster in memory, lets it answer a command and forgets it.
@@ -386,6 +399,7 @@ func (h *Host) boot(reply *Frame, o OpenOptions, speed float64, paused bool) err
 		h.options.Storage = opened.Storage
 	}
 	wall := h.wall()
+	h.shared = opened.Shared
 	h.cluster, h.unsaved, h.nextSave, h.failing = opened.Cluster, false, time.Time{}, 0
 	h.pace = NewPace(h.cluster.Now(), wall, speed)
 	h.pace.SetPaused(paused, wall)

@@ -243,10 +243,33 @@ var linked = map[string]map[string]string{
 		"golang.org/x/text":                "unicode widths",
 		"golang.org/x/net":                 "needed by apimachinery",
 	},
+	"wasm/worker": {
+		"github.com/syumai/workers":        "requests and responses of the platform",
+		"k8s.io/streaming":                 "exec, attach and port-forward",
+		"github.com/moby/spdystream":       "needed by streaming: port-forward is SPDY inside a WebSocket",
+		"github.com/google/gnostic-models": "OpenAPI v2 in protobuf, for clients that read no other",
+		"google.golang.org/protobuf":       "needed by gnostic-models",
+		"go.yaml.in/yaml":                  "manifests; needed by gnostic-models",
+		"golang.org/x/net":                 "WebSocket frames",
+		"github.com/spf13/pflag":           "kubectl's flags",
+		"github.com/tidwall/btree":         "ordered maps with snapshots",
+		"mvdan.cc/sh/v3":                   "the shell's grammar and expansion",
+		"k8s.io/apimachinery":              "leaf packages: selectors, quantities, names, intstr",
+		"k8s.io/client-go/util/jsonpath":   "kubectl -o jsonpath",
+		"k8s.io/client-go/third_party":     "needed by jsonpath",
+		"k8s.io/klog/v2":                   "needed by apimachinery/pkg/labels and streaming",
+		"k8s.io/utils":                     "needed by apimachinery",
+		"sigs.k8s.io/yaml":                 "manifests",
+		"sigs.k8s.io/json":                 "strict decoding with upstream's messages",
+		"github.com/go-logr/logr":          "needed by klog",
+	},
 }
 
 // tolerated are unwanted packages that a module cannot do without.
-var tolerated = map[string][]string{"wasm/texttool": {"os/exec"}} // goawk's, which never comes to start anything
+var tolerated = map[string][]string{
+	"wasm/texttool": {"os/exec"},                // goawk's, which never comes to start anything
+	"wasm/worker":   {"net/http", "crypto/tls"}, // what a client brings is HTTP; nobody downloads this module
+}
 
 // unwanted standard packages cost much in the browser module.
 var unwanted = map[string]string{

@@ -1,0 +1,39 @@
+// How a wasm module is built, for the page (build.mjs) and for the Worker
+// (scripts/worker/build.mjs). Inlining pays in the runtime and the standard
+// library; in our own code it makes the module a tenth bigger and no run faster.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+export const go = process.env.GO ?? 'go'
+export const goroot = () => execFileSync(go, ['env', 'GOROOT'], { encoding: 'utf8' }).trim()
+
+const module = 'github.com/kubonsai/kubonsai'
+/** What is not worth inlining in. */
+export const cold = [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...']
+
+/** Builds ./program into file; slim are more options for scripts/slim. */
+export function buildModule(file, program, { version, tags = [], slim = [] }) {
+  execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(tags.length ? ['-tags', tags.join()] : []), ...cold.map(p => `-gcflags=${p}=-l`), '-o', file, program],
+    { cwd: root, stdio: 'inherit', env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' } })
+  // Tables for stack traces and roundabout code go: a third of the module. What
+  // the numbers in stack traces stand for is in a file that no page loads.
+  execFileSync(go, ['run', './scripts/slim', '-names', `${file}.names.txt`, ...slim, file, file], { cwd: root, stdio: 'inherit' })
+}
+
+/** Builds awk and jq. A program that wants more memory than this ends; it would take its host with it. */
+export const buildTextTools = (file, version) => buildModule(file, './wasm/texttool', { version, slim: ['-memory', '256'] })
+
+/** Has npm install what the folder of the repository names, if it has not. */
+export function installed(dir) {
+  const stamp = path.join(dir, 'node_modules/.package-lock.json')
+  if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(path.join(dir, 'package-lock.json')).mtimeMs) return
+  console.log(`${path.relative(root, dir)}: npm ci`)
+  const r = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], { cwd: dir, stdio: 'inherit' })
+  if (r.status !== 0) {
+    console.error(`${path.relative(root, dir)}: npm ci failed: Node 20.3 or later with npm and access to the npm registry is needed`)
+    process.exit(1)
+  }
+}
