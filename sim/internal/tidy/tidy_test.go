@@ -267,7 +267,7 @@ var linked = map[string]map[string]string{
 
 // tolerated are unwanted packages that a module cannot do without.
 var tolerated = map[string][]string{
-	"wasm/texttool": {"os/exec"},                // goawk's, which never comes to start anything
+	"wasm/texttool": {"os/exec"},                           // goawk's, which never comes to start anything
 	"wasm/worker":   {"net/http", "crypto/tls", "os/exec"}, // clients bring HTTP, and no reader downloads this module
 }
 
