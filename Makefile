@@ -41,14 +41,18 @@ worker-deploy: site worker ## deploy it to your Cloudflare account
 
 test: test-go test-site test-worker test-e2e ## run every test
 
-test-go:
+test-go: dist/real-kubectl
 	go vet ./...
 	go test ./...
 
 test-site: $(NPM_STAMP)
 	node scripts/site/test.mjs
 
-test-worker:
+# The real kubectl, built only to compare ours with it.
+dist/real-kubectl: scripts/parity/go.mod scripts/parity/go.sum scripts/parity/main.go
+	cd scripts/parity && CGO_ENABLED=0 go build -trimpath -o ../../dist/real-kubectl .
+
+test-worker: dist/real-kubectl
 	node scripts/worker/test.mjs
 
 test-e2e: site
@@ -57,8 +61,7 @@ test-e2e: site
 clients: ## client-go, controller-runtime and Helm against the server
 	cd scripts/clients && go test ./...
 
-parity: ## build the real kubectl and compare it with ours
-	cd scripts/parity && CGO_ENABLED=0 go build -trimpath -o ../../dist/real-kubectl .
+parity: dist/real-kubectl ## build the real kubectl and compare it with ours
 	go test ./sim/kubectl -run Parity
 
 size: ## tell what the browser's module is made of

@@ -28,6 +28,8 @@ type Log struct {
 	partial [2][]byte
 	closed  bool
 	told    bool
+	written int // bytes that the running program has written in all
+	skip    int // so many bytes of what is repeated are here already; see Container.repeat
 	wait    kernel.WaitQueue
 	// unwritten prints what has been written but not put down: few logs are
 	// ever read, and at its start a program prints what is known beforehand.
@@ -38,7 +40,15 @@ type Log struct {
 // maxLine is where a line without an end is cut, as containerd does.
 const maxLine = 16 << 10
 
+// repeated cuts off what a program that is repeated writes once more.
+func (l *Log) repeated(b []byte) []byte {
+	n := min(l.skip, len(b))
+	l.skip -= n
+	return b[n:]
+}
+
 func (l *Log) write(now time.Time, stderr bool, b []byte) {
+	l.written += len(b)
 	l.settle()
 	l.put(now, stderr, b)
 	l.wait.Wake()
@@ -157,6 +167,12 @@ type stream struct {
 var _ io.Writer = stream{}
 
 func (s stream) Write(b []byte) (int, error) {
+	n := len(b)
+	if p := s.c.rt.Kernel.Current(); s.c.log.skip > 0 && p != nil && p.Repeating() {
+		if b = s.c.log.repeated(b); len(b) == 0 {
+			return n, nil
+		}
+	}
 	s.c.log.write(s.c.rt.Clock.Now(), s.stderr, b)
 	s.c.rt.changed(s.c)
 	if s.c.onWrite != nil {
@@ -176,5 +192,5 @@ func (s stream) Write(b []byte) (int, error) {
 			i--
 		}
 	}
-	return len(b), nil
+	return n, nil
 }

@@ -1,6 +1,6 @@
 // Keeping containers over a restart of the simulation. Servers of images go on
-// as they were; a shell program is run anew in the same container, without a
-// restart being counted.
+// as they were; a program that is a process of the kernel runs anew in the same
+// container and gets through its past at once, without a restart being counted.
 
 package container
 
@@ -28,6 +28,7 @@ type Saved struct {
 	Message  string          `json:"message,omitempty"`
 	Log      []Line          `json:"log,omitempty"`
 	Dropped  int             `json:"dropped,omitempty"`
+	Written  int             `json:"written,omitempty"` // bytes, by the running program
 	FS       json.RawMessage `json:"fs,omitempty"`
 	NextPID  int             `json:"nextPID,omitempty"`
 }
@@ -36,7 +37,7 @@ type Saved struct {
 func (c *Container) Save() Saved {
 	c.log.settle()
 	s := Saved{ID: c.ID, Name: c.Name, Attempt: c.Attempt, Image: c.Image.Name, Argv: c.Argv, Env: c.Env, State: c.State, Created: c.Created, Started: c.Started, Finished: c.Finished,
-		ExitCode: c.ExitCode, Reason: c.Reason, Message: c.Message, Log: c.log.lines, Dropped: c.log.dropped, NextPID: c.nextPID}
+		ExitCode: c.ExitCode, Reason: c.Reason, Message: c.Message, Log: c.log.lines, Dropped: c.log.dropped, Written: c.log.written, NextPID: c.nextPID}
 	if c.root != nil {
 		s.FS, _ = json.Marshal(c.root)
 	}
@@ -66,6 +67,7 @@ func (s *Sandbox) Restore(cfg Config, v Saved) *Container {
 		c.quiet = false
 		if c.State == Running {
 			c.Started = v.Started
+			c.repeat(v.Written)
 		}
 	} else {
 		c.State, c.ExitCode, c.Reason, c.Message = v.State, v.ExitCode, v.Reason, v.Message
@@ -74,6 +76,20 @@ func (s *Sandbox) Restore(cfg Config, v Saved) *Container {
 	}
 	c.Created = v.Created
 	return c
+}
+
+// repeat lets the main program, which has just been started, get to where it
+// was: what it slept then is not slept again, and what it wrote then is in the
+// log. Files and connections are not held back: a program that is repeated
+// writes and asks once more.
+func (c *Container) repeat(written int) {
+	p := c.main.proc
+	if p == nil {
+		return
+	}
+	c.main.started = c.Started
+	c.log.written, c.log.skip = written, written
+	p.Repeat(c.rt.Clock.Since(c.Started))
 }
 
 // RestoreSandbox is NewSandbox with the id it had.

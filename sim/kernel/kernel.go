@@ -125,7 +125,19 @@ type Proc struct {
 	onPace   func(time.Duration)
 	atExit   []func()
 	locals   map[any]any
+	behind   time.Duration // how much of its past the process has yet to repeat; see Repeat
+	past     *past
 }
+
+// past is what a program that is repeated and all its processes share.
+type past struct {
+	sleeps int
+	over   bool
+}
+
+// maxRepeated is how many sleeps are repeated before a program is taken for one
+// that goes round and round, and is wherever it has come to by then.
+const maxRepeated = 500
 
 // Spawn makes a process that will run fn, which returns its exit status. It
 // does not run before the host's next Step. parent may be nil.
@@ -134,6 +146,7 @@ func (k *Kernel) Spawn(parent *Proc, name string, fn func(p *Proc) int) *Proc {
 	p := &Proc{ID: k.nextPID, Name: name, Parent: parent, kernel: k, resume: make(chan struct{})}
 	if parent != nil {
 		p.pace, p.onPace = parent.pace, parent.onPace
+		p.behind, p.past = parent.lag(), parent.past
 	}
 	k.live[p.ID] = p
 	started := false
@@ -246,9 +259,42 @@ func (p *Proc) Sleep(d time.Duration) error {
 	if d <= 0 {
 		return p.Yield()
 	}
+	if lag := p.lag(); lag > 0 {
+		p.past.sleeps++
+		if d <= lag && p.past.sleeps <= maxRepeated {
+			p.behind -= d
+			return p.Yield()
+		}
+		d -= lag
+		p.behind, p.past.over = 0, p.past.sleeps > maxRepeated
+		if d <= 0 {
+			return p.Yield()
+		}
+	}
 	var q WaitQueue
 	_, err := p.WaitTimeout(&q, d)
 	return err
+}
+
+// Repeat has the process, which has not run yet, and those that it spawns go
+// through a past of the given length again, in which their sleeps take no time:
+// so a program that was under way when the simulation was saved gets to where it
+// was. To them it is then.
+func (p *Proc) Repeat(length time.Duration) {
+	if length > 0 {
+		p.behind, p.past = length, &past{}
+	}
+}
+
+// Repeating reports whether the process is still in its past.
+func (p *Proc) Repeating() bool { return p.lag() > 0 }
+
+// lag is how far behind the present the process still is.
+func (p *Proc) lag() time.Duration {
+	if p.past == nil || p.past.over {
+		p.behind = 0
+	}
+	return p.behind
 }
 
 // Spend is Sleep for the time that a program itself takes (a client's start-up
@@ -389,6 +435,9 @@ func (p *Proc) Join(other *Proc) (int, error) {
 			return 0, err
 		}
 	}
+	if lag := other.lag(); other.past == p.past && lag < p.lag() {
+		p.behind = lag // what was waited for took that long
+	}
 	return other.code, nil
 }
 
@@ -396,7 +445,7 @@ func (p *Proc) Join(other *Proc) (int, error) {
 func (p *Proc) Kernel() *Kernel { return p.kernel }
 
 // Now is the virtual time.
-func (p *Proc) Now() time.Time { return p.kernel.clock.Now() }
+func (p *Proc) Now() time.Time { return p.kernel.clock.Now().Add(-p.lag()) }
 
 // WaitQueue is where processes wait for something to change. The zero value is
 // ready to use.

@@ -218,3 +218,70 @@ func BenchmarkSwitch(b *testing.B) {
 		k.Step()
 	}
 }
+
+// A program that is repeated gets to where it was: sleeps of the past take no
+// time, those of the present what is left of them, and to the program it is
+// then, not now.
+func TestRepeat(t *testing.T) {
+	const past = 10 * time.Second
+	for _, test := range []struct {
+		name string
+		run  func(k *Kernel, p *Proc, say func(string, *Proc))
+		want string
+		left time.Duration // of virtual time until the end
+	}{
+		{"in the middle of a sleep", func(_ *Kernel, p *Proc, say func(string, *Proc)) {
+			say("begin", p)
+			p.Sleep(4 * time.Second)
+			say("past", p)
+			p.Sleep(9 * time.Second)
+			say("end", p)
+		}, "begin@0s past@4s end@13s", 3 * time.Second},
+		{"over before", func(_ *Kernel, p *Proc, say func(string, *Proc)) {
+			p.Sleep(time.Second)
+			say("end", p)
+		}, "end@1s", 0},
+		{"side by side", func(k *Kernel, p *Proc, say func(string, *Proc)) {
+			slow := k.Spawn(p, "slow", func(q *Proc) int { q.Sleep(12 * time.Second); say("slow", q); return 0 })
+			quick := k.Spawn(p, "quick", func(q *Proc) int { q.Sleep(3 * time.Second); say("quick", q); return 0 })
+			p.Join(quick)
+			say("one", p)
+			p.Join(slow)
+			say("both", p)
+		}, "quick@3s one@3s slow@12s both@12s", 2 * time.Second},
+		{"round and round", func(_ *Kernel, p *Proc, say func(string, *Proc)) {
+			for range maxRepeated + 1 {
+				p.Sleep(time.Millisecond)
+			}
+			say("end", p)
+		}, "end@10s", 0},
+	} {
+		c := clock.New(time.Unix(1000, 0))
+		k := New(c)
+		var got []string
+		start := c.Now().Add(-past)
+		p := k.Spawn(nil, test.name, func(p *Proc) int {
+			test.run(k, p, func(what string, p *Proc) {
+				got = append(got, fmt.Sprintf("%s@%v", what, p.Now().Sub(start)))
+			})
+			return 0
+		})
+		p.Repeat(past)
+		for {
+			if k.Step() {
+				continue
+			}
+			next, ok := c.Next()
+			if !ok {
+				break
+			}
+			c.Step(next)
+		}
+		if s := strings.Join(got, " "); s != test.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", test.name, s, test.want)
+		}
+		if left := c.Since(time.Unix(1000, 0)); left != test.left {
+			t.Errorf("%s: ended after %v, want %v", test.name, left, test.left)
+		}
+	}
+}

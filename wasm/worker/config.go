@@ -23,6 +23,7 @@ type config struct {
 	Start    int64  `json:"start"`    // milliseconds since 1970, when the sandbox was made
 	Template string `json:"template"` // manifests that a new sandbox begins with
 	Cloud    bool   `json:"cloud"`
+	Visited  int64  `json:"visited"` // milliseconds since 1970, about when it was last used
 
 	Objects  int   `json:"objects"`
 	Pods     int   `json:"pods"`

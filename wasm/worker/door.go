@@ -97,8 +97,9 @@ func (s *sandbox) enter() (leave func(), err error) {
 
 // refuse answers with an error of the API.
 func refuse(w http.ResponseWriter, err error) {
-	status := apierrors.From(err).ErrStatus
-	data, _ := json.Marshal(&status)
+	e := apierrors.From(err)
+	status := e.ErrStatus
+	data, _ := json.Marshal(e.Object())
 	if d := status.Details; d != nil && d.RetryAfterSeconds > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(d.RetryAfterSeconds))
 	}

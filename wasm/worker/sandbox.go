@@ -63,7 +63,7 @@ type sandbox struct {
 
 func newSandbox(port js.Value, c config) *sandbox {
 	s := &sandbox{port: port, config: c, storage: &storage{object: port.Get("storage")}, bell: make(chan struct{}, 1),
-		budget: eventBudget, visited: time.Now()}
+		budget: eventBudget, visited: time.UnixMilli(c.Visited)}
 	s.texts = &guests.Guests{Port: port, Later: s.call, Hold: func(bool) {}} // the module is at hand
 	return s
 }
@@ -158,6 +158,9 @@ func (s *sandbox) replace(snapshot []byte) error {
 		p.close("the sandbox was replaced")
 	}
 	s.pages = nil
+	if err := old.Close(); err != nil {
+		return err
+	}
 	return s.machine.Flush()
 }
 

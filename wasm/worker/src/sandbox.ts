@@ -14,7 +14,10 @@ import { Rows } from './storage.ts'
 const DAY = 86_400_000
 const TOUCH = 600_000 // how exactly it is kept when the sandbox was last used, in milliseconds
 const REPORT = 60_000 // how often the lobby is told of a sandbox in use
-const CRASHES = 3 // so many programs that ended by themselves in a row
+const CRASHES = 3 // so many programs that soon ended by themselves are enough
+const SOON = 60_000
+const REST = 600_000 // after which it is tried again
+const BOOTS = 10 // so many starts that never came to an end are enough
 
 /** What a sandbox is made with. */
 export interface Creation {
@@ -27,7 +30,7 @@ export interface Creation {
 }
 
 /** The sandbox's own row. */
-interface Self extends Record<string, SqlStorageValue> { id: string; seed: number; nodes: string; cloud: number; created: number; used: number; crashes: number }
+interface Self extends Record<string, SqlStorageValue> { id: string; seed: number; nodes: string; cloud: number; created: number; used: number; crashes: number; crashed: number; boots: number }
 
 /** The header in which the router says who asks: the owner, or somebody with a token of the cluster's own. */
 export const OWNER = 'X-Kubonsai-Owner'
@@ -47,8 +50,9 @@ export class Sandbox extends DurableObject<Env> {
       if (!this.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'self'").toArray().length) return // nothing, not even a table, for those that do not exist
       this.self = this.sql.exec<Self>('SELECT * FROM self').toArray()[0] ?? null
       if (!this.self) return
-      if (this.self.crashes >= CRASHES) {
-        this.failure = `the sandbox's program has ended by itself ${this.self.crashes} times: reset it, or put a snapshot in its place`
+      const { crashes, crashed, boots } = this.self
+      if (boots >= BOOTS || crashes >= CRASHES && Date.now() - crashed < REST) {
+        this.failure = "the sandbox's program has ended by itself again and again: reset it, or put a snapshot in its place"
         return
       }
       await this.boot('')
@@ -60,8 +64,7 @@ export class Sandbox extends DurableObject<Env> {
     const self = this.self!
     const begin = Date.now()
     this.failure = ''
-    // A crash while this is being done must count, too.
-    this.sql.exec('UPDATE self SET crashes = crashes + 1')
+    this.sql.exec('UPDATE self SET boots = boots + 1') // what ends the whole isolate must count, too
     try {
       const program = await start({
         config: { ...programLimits(this.env), seed: self.seed, nodes: self.nodes, cloud: !!self.cloud, start: self.created, template, visited: self.used },
@@ -79,25 +82,32 @@ export class Sandbox extends DurableObject<Env> {
       program.ended.catch((err: Error) => {
         if (this.program !== program) return
         log('error', 'crash', { id: self.id, message: err.message })
-        this.ctx.abort(err.message) // the next request starts it anew, from the rows
+        const now = Date.now()
+        this.sql.exec('UPDATE self SET crashes = ?, crashed = ?', now - begin < SOON ? self.crashes + 1 : 1, now)
+        // The next request starts it anew, from the rows.
+        void this.ctx.storage.sync().then(() => this.ctx.abort(err.message))
       })
     } catch (err) {
       this.failure = `the sandbox could not be started: ${(err as Error).message}`
       log('error', 'boot', { id: self.id, message: (err as Error).message })
-      this.sql.exec('UPDATE self SET crashes = ?', self.crashes)
-      throw template ? err : undefined
+      return
     }
-    // Date.now() stands while the program computes; the write before makes it go on.
+    this.sql.exec('UPDATE self SET boots = 0')
+    // Date.now() stands while the program computes; waiting for a write makes it go on.
     await this.ctx.storage.sync()
     this.counts.wakes++
     this.counts.bootMs = Date.now() - begin
     log('info', 'wake', { id: self.id, ms: this.counts.bootMs, bytes: this.program!.stats().bytes })
-    setTimeout(() => this.sql.exec('UPDATE self SET crashes = 0'), 1000)
+  }
+
+  /** How long the sandbox lives unused, in milliseconds. */
+  private get life(): number {
+    return limit(this.env, 'EXPIRE_DAYS') * DAY
   }
 
   private setAlarm(): void {
     if (!this.self) return
-    const expiry = this.self.used + limit(this.env, 'EXPIRE_DAYS') * DAY + TOUCH
+    const expiry = this.self.used + this.life
     void this.ctx.storage.setAlarm(this.due ? Math.min(this.due, expiry) : expiry)
   }
 
@@ -105,8 +115,8 @@ export class Sandbox extends DurableObject<Env> {
   async create(c: Creation): Promise<{ error: string } | { bootMs: number }> {
     if (this.self) return { error: 'it exists' }
     const now = Date.now()
-    this.sql.exec('CREATE TABLE self (id TEXT, seed INTEGER, nodes TEXT, cloud INTEGER, created INTEGER, used INTEGER, crashes INTEGER)')
-    this.sql.exec('INSERT INTO self VALUES (?, ?, ?, ?, ?, ?, 0)', c.id, c.seed, c.nodes, c.cloud ? 1 : 0, now, now)
+    this.sql.exec('CREATE TABLE self (id TEXT, seed INTEGER, nodes TEXT, cloud INTEGER, created INTEGER, used INTEGER, crashes INTEGER, crashed INTEGER, boots INTEGER)')
+    this.sql.exec('INSERT INTO self VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0)', c.id, c.seed, c.nodes, c.cloud ? 1 : 0, now, now)
     this.self = this.sql.exec<Self>('SELECT * FROM self').one()
     try {
       await this.boot(c.template)
@@ -157,7 +167,7 @@ export class Sandbox extends DurableObject<Env> {
 
   private touch(): void {
     const now = Date.now()
-    if (!this.self || now - this.self.used < TOUCH) return
+    if (!this.self || now - this.self.used < Math.min(TOUCH, this.life / 50)) return
     this.self.used = now
     this.sql.exec('UPDATE self SET used = ?', now)
     this.setAlarm()
@@ -165,7 +175,7 @@ export class Sandbox extends DurableObject<Env> {
 
   override async alarm(): Promise<void> {
     if (!this.self) return
-    if (Date.now() >= this.self.used + limit(this.env, 'EXPIRE_DAYS') * DAY) return this.destroy('expired')
+    if (Date.now() >= this.self.used + this.life) return this.destroy('expired')
     this.due = 0
     this.setAlarm() // for the expiry; the program says when it wants another
     this.program?.wake()
@@ -220,6 +230,7 @@ export class Sandbox extends DurableObject<Env> {
     if (!this.program) {
       // It cannot be started as it is: what is kept gives way.
       new Rows(this.ctx.storage).clear()
+      this.sql.exec('UPDATE self SET crashes = 0, boots = 0')
       this.self!.crashes = 0
       await this.boot('')
       if (!this.program) return status(500, this.failure)

@@ -1,0 +1,233 @@
+// What a sandbox lives through: kills, evictions, neighbours that misbehave, and
+// many who watch.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { events, Runtime, sleep, until } from './harness.mjs'
+
+const pods = '/api/v1/namespaces/default/pods'
+const deployments = '/apis/apps/v1/namespaces/default/deployments'
+const configmaps = '/api/v1/namespaces/default/configmaps'
+const deployment = (name, replicas, image = 'nginx:1.27') => ({
+  metadata: { name },
+  spec: { replicas, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'c', image }] } } },
+})
+const pod = (name, ...args) => ({ metadata: { name }, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'busybox', args }] } })
+
+/** A random number generator with a seed, so that a failure can be repeated. */
+function random(seed) {
+  return () => (seed = Math.imul(seed ^ seed >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0, (seed >>> 0) / 2 ** 32)
+}
+
+test('50 kills in the middle of rollouts: no acknowledged write is lost, and the rollout ends', async () => {
+  const seed = Number(process.env.SEED ?? 1)
+  const chance = random(seed)
+  const runtime = await new Runtime().start()
+  try {
+    const s = await runtime.sandbox()
+    await s.json(deployments, { method: 'POST', body: deployment('web', 3) })
+    const acknowledged = new Map()
+    let count = 0
+    for (let kill = 0; kill < 50; kill++) {
+      // Writers go on until the moment of the kill; some of their requests never return.
+      let on = true
+      const writers = [0, 1].map(async w => {
+        while (on) {
+          const name = `c${++count}`
+          const init = count % 7 === 0
+            ? [`${deployments}/web`, { method: 'PATCH', body: { spec: { template: { spec: { containers: [{ name: 'c', image: `nginx:1.${count % 9 + 20}` }] } } } }, headers: { 'Content-Type': 'application/strategic-merge-patch+json' } }]
+            : [configmaps, { method: 'POST', body: { metadata: { name }, data: { writer: String(w), kill: String(kill) } } }]
+          try {
+            const r = await s.fetch(...init)
+            const body = await r.json()
+            if (r.status === 201 && body.kind === 'ConfigMap') acknowledged.set(name, body.metadata.resourceVersion)
+          } catch {
+            if (on) await sleep(5)
+          }
+        }
+      })
+      await sleep(20 + chance() * 250)
+      on = false
+      await runtime.kill()
+      await Promise.all(writers)
+      await runtime.start()
+      const { items } = await until('an answer', () => s.json(configmaps))
+      const there = new Map(items.map(c => [c.metadata.name, c.metadata.resourceVersion]))
+      for (const [name, version] of acknowledged) assert.equal(there.get(name), version, `seed ${seed}, kill ${kill}: ${name} was acknowledged and is lost`)
+      if (acknowledged.size > 300) {
+        assert.equal((await s.fetch(`${configmaps}?labelSelector=`, { method: 'DELETE' })).status, 200)
+        acknowledged.clear()
+      }
+    }
+    assert.ok(count > 100, `only ${count} writes`)
+    const done = await until('the end of the rollout', async () => {
+      const d = await s.json(`${deployments}/web`)
+      return d.status.updatedReplicas === 3 && d.status.availableReplicas === 3 && d.status.observedGeneration === d.metadata.generation && d
+    })
+    const { items } = await until('3 pods', async () => {
+      const list = await s.json(pods)
+      return list.items.filter(p => !p.metadata.deletionTimestamp).length === 3 && list
+    })
+    for (const p of items) if (!p.metadata.deletionTimestamp) assert.equal(p.spec.containers[0].image, done.spec.template.spec.containers[0].image)
+    assert.deepEqual(runtime.events('crash'), [])
+  } finally {
+    await runtime.kill()
+  }
+})
+
+test('an idle sandbox is evicted, its alarm wakes it, and its time has gone on', async () => {
+  const runtime = await new Runtime().start()
+  try {
+    const s = await runtime.sandbox()
+    await s.json(pods, { method: 'POST', body: pod('nap', 'sleep', '45') })
+    await until('it runs', async () => (await s.json(`${pods}/nap`)).status.phase === 'Running')
+    const wakes = () => runtime.events('wake').length
+    assert.equal(wakes(), 1)
+    // The runtime evicts what has had nothing to do for ten seconds; the nap's
+    // end is waited for by an alarm, which starts the program again.
+    await until('the alarm', () => wakes() === 2, 90_000)
+    const p = await s.json(`${pods}/nap`)
+    assert.equal(p.status.phase, 'Succeeded')
+    const { startedAt, finishedAt } = p.status.containerStatuses[0].state.terminated
+    assert.equal((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000, 45)
+    // Nothing is left to be done: no timer, no alarm.
+    await sleep(14_000)
+    const r = await s.json('/api/v1/nodes')
+    assert.equal(r.items[0].status.conditions.find(c => c.type === 'Ready').status, 'True')
+    assert.equal(wakes(), 3, 'an idle sandbox was kept in memory')
+  } finally {
+    await runtime.kill()
+  }
+})
+
+test('what was due during a long sleep is caught up with in slices, each in its order', async () => {
+  const runtime = await new Runtime().start()
+  try {
+    const a = await runtime.sandbox()
+    const page = await a.page()
+    await page.run('kubectl create deployment web --image=nginx --replicas=2; kubectl create cronjob tick --image=busybox --schedule="* * * * *" -- date; kubectl rollout status deployment/web')
+    page.socket.close()
+    const snapshot = JSON.parse(await (await a.fetch('/-/snapshot')).text())
+    // The same cluster, put away two days ago.
+    const meta = snapshot.records.meta
+    const back = t => typeof t === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(t) ? new Date(Date.parse(t) - 2 * 86_400_000).toISOString().replace('.000Z', 'Z') : t
+    const shift = v => Array.isArray(v) ? v.map(shift) : v && typeof v === 'object' ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, shift(x)])) : back(v)
+    snapshot.records = Object.fromEntries(Object.entries(snapshot.records).map(([k, v]) => [k, k.startsWith('files/') ? v : shift(v)]))
+    assert.notEqual(snapshot.records.meta.now, meta.now)
+    const b = await runtime.sandbox('', { method: 'POST', body: JSON.stringify(snapshot) })
+    const other = await runtime.sandbox()
+    let slowest = 0
+    const caught = until('the present', async () => {
+      const { status } = await b.json('/apis/batch/v1/namespaces/default/cronjobs/tick')
+      return Date.now() - Date.parse(status.lastScheduleTime ?? 0) < 120_000
+    }, 150_000)
+    let on = true
+    const neighbour = (async () => {
+      while (on) {
+        const begin = Date.now()
+        await other.json('/api/v1/nodes')
+        slowest = Math.max(slowest, Date.now() - begin)
+        await sleep(50)
+      }
+    })()
+    await caught
+    on = false
+    await neighbour
+    const jobs = (await b.json('/apis/batch/v1/namespaces/default/jobs')).items
+    assert.ok(jobs.length <= 5, `${jobs.length} jobs are left`)
+    assert.equal((await b.json(`${deployments}/web`)).status.readyReplicas, 2)
+    assert.deepEqual(runtime.events('crash'), [])
+  } finally {
+    await runtime.kill()
+  }
+})
+
+test('twenty watches each see every change of a rollout', async () => {
+  const runtime = await new Runtime().start()
+  try {
+    const s = await runtime.sandbox()
+    const stop = new AbortController()
+    const seen = Array.from({ length: 20 }, () => [])
+    const watches = seen.map(async list => {
+      const r = await s.fetch(`${pods}?watch=1`, { signal: stop.signal })
+      try {
+        for await (const e of events(r)) list.push(`${e.type} ${e.object.metadata.name} ${e.object.metadata.resourceVersion}`)
+      } catch (err) {
+        if (!stop.signal.aborted) throw err
+      }
+    })
+    await sleep(300)
+    await s.json(deployments, { method: 'POST', body: deployment('web', 10) })
+    await until('10 ready', async () => (await s.json(`${deployments}/web`)).status.readyReplicas === 10)
+    await s.json(`${deployments}/web`, { method: 'PATCH', body: { spec: { template: { metadata: { annotations: { again: 'yes' } } } } }, headers: { 'Content-Type': 'application/merge-patch+json' } })
+    await until('rolled out', async () => {
+      const { status } = await s.json(`${deployments}/web`)
+      return status.observedGeneration === 2 && status.updatedReplicas === 10 && status.availableReplicas === 10 && status.replicas === 10
+    })
+    await until('quiet', async () => {
+      const n = seen[0].length
+      await sleep(1500)
+      return seen[0].length === n && (await s.json(pods)).items.length === 10
+    })
+    await sleep(500)
+    stop.abort()
+    await Promise.all(watches)
+    for (const list of seen) assert.deepEqual(list, seen[0])
+    assert.equal(seen[0].filter(e => e.startsWith('ADDED')).length, 20)
+    assert.equal(seen[0].filter(e => e.startsWith('DELETED')).length, 10)
+  } finally {
+    await runtime.kill()
+  }
+})
+
+test('an endless loop in one sandbox leaves the others responsive', async () => {
+  const runtime = await new Runtime().start()
+  try {
+    const [bad, good] = await Promise.all([runtime.sandbox(), runtime.sandbox()])
+    const page = await bad.page()
+    page.start('while :; do :; done')
+    await bad.json(pods, { method: 'POST', body: pod('busy', 'sh', '-c', 'while :; do :; done') })
+    await sleep(2000)
+    const times = []
+    for (let i = 0; i < 40; i++) {
+      const begin = performance.now()
+      await good.json(configmaps, { method: 'POST', body: { metadata: { name: `c${i}` } } })
+      times.push(performance.now() - begin)
+    }
+    times.sort((a, b) => a - b)
+    assert.ok(times[20] < 500, `the neighbour's median write took ${times[20]} ms`)
+    const other = await bad.page() // and its owner can still do something about it
+    assert.match((await other.run('kubectl delete pod busy --now')).stdout, /pod "busy" deleted/)
+    page.socket.close()
+    await sleep(300)
+    assert.equal((await other.run('echo fine')).stdout, 'fine\n')
+  } finally {
+    await runtime.kill()
+  }
+})
+
+test('a sandbox that outgrows its memory ends alone, and can be reset', async () => {
+  const runtime = await new Runtime({ bindings: { MAX_OBJECTS: 1e6, MAX_BYTES: 1e9 } }).start()
+  try {
+    const [big, good] = await Promise.all([runtime.sandbox(), runtime.sandbox()])
+    await good.json(configmaps, { method: 'POST', body: { metadata: { name: 'kept' } } })
+    let failed = 0
+    for (let i = 0; i < 400 && !failed; i++) {
+      const r = await big.fetch(configmaps, { method: 'POST', body: { metadata: { name: `c${i}` }, data: { x: `${i % 10}`.repeat(1_000_000) } } }).catch(() => ({ status: 599, arrayBuffer() {} }))
+      await r.arrayBuffer()
+      if (r.status >= 500) failed = i
+    }
+    assert.ok(failed > 20, `it failed after ${failed} MB`)
+    assert.equal((await good.fetch(`${configmaps}/kept`)).status, 200)
+    assert.ok(runtime.events('crash').some(e => e.id === big.id))
+    assert.ok(runtime.events('crash').every(e => e.id === big.id))
+    const r = await until('its owner resets it', async () => {
+      const r = await big.fetch('/-/reset', { method: 'POST' })
+      return r.ok && r
+    })
+    assert.equal(r.status, 200)
+    assert.deepEqual((await big.json(configmaps)).items.map(c => c.metadata.name), ['kube-root-ca.crt'])
+    assert.equal((await good.fetch(`${configmaps}/kept`)).status, 200)
+  } finally {
+    await runtime.kill()
+  }
+})
