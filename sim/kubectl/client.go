@@ -78,6 +78,9 @@ func (c *Client) Do(r *rest.Request) (*rest.Response, error) {
 		return nil, &connectError{t.server, err}
 	}
 	resp := c.handler.Serve(r)
+	for tries := 1; resp != nil && resp.Later && tries < rest.LaterTries && c.s.spend(rest.LaterAfter); tries++ {
+		resp = c.handler.Serve(r)
+	}
 	if r.Method != "GET" && !c.s.spend(c.s.Options.RoundTrip) {
 		return nil, kernel.ErrInterrupted
 	}

@@ -8,6 +8,7 @@ package rest
 import (
 	"io"
 	"net/url"
+	"time"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 )
@@ -59,7 +60,17 @@ type Response struct {
 	ContentType string
 	Watch       Watch
 	Stream      Stream
+	// Later says that the error is about something that is being made: who
+	// serves the request may ask again, as upstream's server does before it
+	// answers (LaterTries times, LaterAfter apart).
+	Later bool
 }
+
+// How upstream's admission waits for a namespace's default service account.
+const (
+	LaterTries = 10
+	LaterAfter = 150 * time.Millisecond
+)
 
 // Handler serves the API.
 type Handler interface {
