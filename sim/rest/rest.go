@@ -148,3 +148,9 @@ type ExitError struct {
 }
 
 func (e *ExitError) Error() string { return e.Message }
+
+// UpgradeError is why the kubelet did not open a stream to a container. Its
+// text is what the API server says of that.
+type UpgradeError string
+
+func (e UpgradeError) Error() string { return "unable to upgrade connection: " + string(e) }

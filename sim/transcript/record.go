@@ -166,9 +166,14 @@ func RecordOn(s *Scenario, pace Pace) (string, error) {
 	r := &recorder{pace: pace}
 	start := r.now()
 	elapsed := func() float64 { return r.now().Sub(start).Seconds() }
+	// A step begins when it was recorded to, and as long after the one before it
+	// as it was, should that have begun late.
+	late := time.Duration(0)
 	notBefore := func(i int) {
 		if w, ok := want[number[i]]; ok {
-			r.jumpTo(start.Add(time.Duration(w.At * float64(time.Second))))
+			at := start.Add(time.Duration(w.At * float64(time.Second)))
+			r.jumpTo(at.Add(late))
+			late = r.now().Sub(at)
 		}
 	}
 	var steps []Step
