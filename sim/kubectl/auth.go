@@ -28,6 +28,12 @@ func authCommand() *Command {
 				Examples: "# May I create pods anywhere?\nkubectl auth can-i create pods --all-namespaces\n# Everything I may do\nkubectl auth can-i --list",
 				New:      func() Verb { return &canIOptions{} },
 			},
+			{
+				Use: "reconcile -f FILENAME", Short: "Reconcile roles and bindings with files",
+				Long:     "Create roles and bindings, and their namespaces, or add to them what files ask for beyond what they permit.",
+				Examples: "kubectl auth reconcile -f roles.yaml",
+				New:      func() Verb { return &reconcileOptions{} },
+			},
 			{Use: "whoami", Short: "Experimental: Check self subject attributes", New: func() Verb { return &whoAmIOptions{} }},
 		},
 	}

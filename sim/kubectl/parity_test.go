@@ -118,7 +118,6 @@ var chance = []struct {
 }
 
 func plain(s string) string {
-	s = strings.ReplaceAll(s, filepath.Base(realKubectl)+" ", "kubectl ") // it tells its own name
 	for _, c := range chance {
 		s = c.re.ReplaceAllString(s, c.with)
 	}
@@ -155,6 +154,7 @@ func newWorldWithRoles(t *testing.T) *world {
 // "== NAME" are a file.
 func parity(t *testing.T, script string) {
 	ours, theirs := newWorldWithRoles(t), newWorldWithRoles(t)
+	ours.env["EDITOR"] = "true"
 	url := serveHTTP(t, theirs)
 	dir := t.TempDir()
 	config := strings.ReplaceAll(testKubeconfig, "https://127.0.0.1:6443", url)
@@ -194,6 +194,7 @@ func parity(t *testing.T, script string) {
 		lines++
 		line, stdin, _ := strings.Cut(line[2:], " <<< ")
 		c := exec.Command(realKubectl, fields(line)[1:]...)
+		c.Args[0] = "kubectl"
 		c.Dir = dir
 		c.Env = []string{"KUBECONFIG=" + filepath.Join(dir, ".kubeconfig"), "HOME=" + dir, "TZ=UTC", "PATH=" + os.Getenv("PATH"), "EDITOR=true"}
 		c.WaitDelay = time.Second // a child left behind may not hold the test up
@@ -210,7 +211,9 @@ func parity(t *testing.T, script string) {
 		}
 		code := c.ProcessState.ExitCode()
 		gotOut, gotErr, gotCode := ours.do(line, stdin)
-		clean := func(s string) string { return strings.ReplaceAll(plain(s), url, "https://127.0.0.1:6443") }
+		clean := func(s string) string {
+			return strings.NewReplacer(url, "https://127.0.0.1:6443", dir, "/home/reader").Replace(plain(s))
+		}
 		if clean(out.String()) != clean(gotOut) || clean(errs.String()) != clean(gotErr) || code != gotCode {
 			if differences[line] != "" {
 				known++
