@@ -79,7 +79,11 @@ func (o *editOptions) Complete(s *Session, args []string) (err error) {
 	if o.validate, err = validationDirective(o.validate); err != nil {
 		return err
 	}
-	return o.out.check(s)
+	switch o.out.Output {
+	case "", "json", "kyaml", "yaml":
+		return nil
+	}
+	return &noPrinterError{o.out.Output, []string{"json", "kyaml", "yaml"}}
 }
 
 func (o *editOptions) Validate() error { return nil }

@@ -157,10 +157,11 @@ func parity(t *testing.T, script string) {
 	ours.env["EDITOR"] = "true"
 	url := serveHTTP(t, theirs)
 	dir := t.TempDir()
-	config := strings.ReplaceAll(testKubeconfig, "https://127.0.0.1:6443", url)
-	config = regexp.MustCompile(`(?m)^ +(certificate-authority-data|client-\w+-data): .*\n`).ReplaceAllString(config, "")
+	config := regexp.MustCompile(`(?m)^ +(certificate-authority-data|client-\w+-data): .*\n`).ReplaceAllString(testKubeconfig, "")
 	config = strings.ReplaceAll(config, "  user:\n", "  user: {}\n")
-	os.WriteFile(filepath.Join(dir, ".kubeconfig"), []byte(config), 0o600)
+	ours.fs.WriteFile("/home/reader/.kube/config", []byte(config), 0o600)
+	os.Mkdir(filepath.Join(dir, ".kube"), 0o755)
+	os.WriteFile(filepath.Join(dir, ".kube/config"), []byte(strings.ReplaceAll(config, "https://127.0.0.1:6443", url)), 0o600)
 	data, err := os.ReadFile(script)
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +197,7 @@ func parity(t *testing.T, script string) {
 		c := exec.Command(realKubectl, fields(line)[1:]...)
 		c.Args[0] = "kubectl"
 		c.Dir = dir
-		c.Env = []string{"KUBECONFIG=" + filepath.Join(dir, ".kubeconfig"), "HOME=" + dir, "TZ=UTC", "PATH=" + os.Getenv("PATH"), "EDITOR=true"}
+		c.Env = []string{"HOME=" + dir, "TZ=UTC", "PATH=/usr/bin:/bin", "EDITOR=true"}
 		c.WaitDelay = time.Second // a child left behind may not hold the test up
 		c.Stdin = strings.NewReader(stdin)
 		var out, errs bytes.Buffer

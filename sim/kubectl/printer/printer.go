@@ -106,6 +106,13 @@ func withoutManagedFields(obj any) any {
 		}
 		c["metadata"] = m
 		return c
+	case *metav1.List:
+		c := *o
+		c.Items = make([]metav1.Object, len(o.Items))
+		for i, it := range o.Items {
+			c.Items[i] = withoutManagedFields(it).(metav1.Object)
+		}
+		return &c
 	case metav1.Object:
 		if len(o.GetObjectMeta().ManagedFields) == 0 {
 			return o
