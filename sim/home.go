@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"time"
 
@@ -158,6 +159,7 @@ func (m *Machine) readerPrograms() map[string]program.Program {
 	all["kind"] = kind.New(kind.Options{Machine: m, Random: m.seed.Stream("kind").Uint64})
 	all["minikube"] = minikube.New(minikube.Options{Machine: m, Kubectl: all["kubectl"]})
 	all["kubonsai"] = simctl.New(simctl.Options{Trace: m.tracer(), Nodes: m})
+	maps.Copy(all, m.opts.Programs)
 	return all
 }
 

@@ -59,6 +59,9 @@ type Options struct {
 	// TextTools brings the module with awk and jq when they are first used; nil
 	// takes those that are linked, which the browser module has not.
 	TextTools host.Loader
+	// Programs are more programs for the reader's terminals, or others in place
+	// of the machine's own, by name.
+	Programs map[string]program.Program
 	// CloudLoadBalancer gives services of type LoadBalancer an address; without
 	// a cloud, as on kind, they stay pending. See Cluster.SwitchLoadBalancer.
 	CloudLoadBalancer bool

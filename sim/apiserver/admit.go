@@ -52,6 +52,8 @@ type Attributes struct {
 	Context     *resource.Context
 	// Warn adds a Warning header to the answer.
 	Warn func(string)
+	// Later sets rest.Response's field of that name.
+	Later func()
 }
 
 // Admission looks at writes before they are stored. Errors should be
@@ -70,7 +72,7 @@ func (admitAll) Validate(*Attributes) error { return nil }
 
 func (c *call) attributes(operation string, obj, old metav1.Object) *Attributes {
 	a := &Attributes{Operation: operation, Kind: c.kind, Subresource: c.subresource, Namespace: c.namespace, Name: c.name,
-		Object: obj, Old: old, DryRun: c.options.dryRun, User: c.user(), Context: c.s.context(), Warn: c.warn}
+		Object: obj, Old: old, DryRun: c.options.dryRun, User: c.user(), Context: c.s.context(), Warn: c.warn, Later: func() { c.later = true }}
 	if a.Name == "" && obj != nil {
 		a.Name = obj.GetObjectMeta().Name
 	}

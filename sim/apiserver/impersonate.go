@@ -3,6 +3,9 @@
 package apiserver
 
 import (
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
@@ -27,13 +30,26 @@ func (c *call) impersonate() error {
 	if groups != "" {
 		u.Groups = strings.Split(groups, ",")
 	}
+	for _, field := range slices.Sorted(maps.Keys(c.req.Header)) {
+		key, ok := strings.CutPrefix(field, "Impersonate-Extra-")
+		if !ok {
+			continue
+		}
+		if key, _ = url.PathUnescape(strings.ToLower(key)); u.Extra == nil {
+			u.Extra = map[string][]string{}
+		}
+		u.Extra[key] = strings.Split(c.req.Header[field], ",")
+	}
 	if c.req.User != nil {
-		ask := func(resource, namespace, name string) error {
-			a := AccessAttributes{User: c.req.User, Verb: "impersonate", Version: "v1", Resource: resource, Namespace: namespace, Name: name}
+		may := func(a AccessAttributes) error {
+			a.User, a.Verb, a.Version = c.req.User, "impersonate", "v1"
 			if ok, reason := c.s.authorizer.Authorize(a); !ok {
-				return apierrors.NewForbidden(metav1.GroupResource{Resource: resource}, name, forbidden(a, reason))
+				return apierrors.NewForbidden(metav1.GroupResource{Group: a.Group, Resource: a.Resource}, a.Name, forbidden(a, reason))
 			}
 			return nil
+		}
+		ask := func(resource, namespace, name string) error {
+			return may(AccessAttributes{Resource: resource, Namespace: namespace, Name: name})
 		}
 		resource, namespace, who := "users", "", name
 		if ns, sa, ok := strings.Cut(strings.TrimPrefix(name, serviceAccountUser), ":"); ok && strings.HasPrefix(name, serviceAccountUser) {
@@ -45,6 +61,19 @@ func (c *call) impersonate() error {
 		for _, g := range u.Groups {
 			if err := ask("groups", "", g); err != nil {
 				return err
+			}
+		}
+		const group = "authentication.k8s.io"
+		if u.UID != "" {
+			if err := may(AccessAttributes{Group: group, Resource: "uids", Name: u.UID}); err != nil {
+				return err
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(u.Extra)) {
+			for _, value := range u.Extra[key] {
+				if err := may(AccessAttributes{Group: group, Resource: "userextras", Subres: key, Name: value}); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	authenticationv1 "github.com/kubonsai/kubonsai/sim/api/authentication/v1"
+	autoscalingv1 "github.com/kubonsai/kubonsai/sim/api/autoscaling/v1"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
@@ -95,7 +97,14 @@ func (c *call) answer(code int, obj metav1.Object) (*rest.Response, error) {
 	resp := &rest.Response{Code: code, Object: obj}
 	switch c.form.as {
 	case asTable:
-		table := c.kind.table([]metav1.Object{obj}, c.form, c.s.now(), true)
+		k := c.kind
+		switch obj.(type) {
+		case *autoscalingv1.Scale:
+			k = scaleTable
+		case *authenticationv1.TokenRequest:
+			k = &Kind{Strategy: &resource.Strategy{}}
+		}
+		table := k.table([]metav1.Object{obj}, c.form, c.s.now(), true)
 		table.ResourceVersion = obj.GetObjectMeta().ResourceVersion
 		resp.Object = table
 	case asPartial:

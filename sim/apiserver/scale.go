@@ -12,10 +12,14 @@ import (
 	autoscalingv1 "github.com/kubonsai/kubonsai/sim/api/autoscaling/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/apiserver/resource"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
 var scaleKind = metav1.GroupVersionKind{Group: "autoscaling", Version: "v1", Kind: "Scale"}
+
+// scaleTable draws Scales.
+var scaleTable = &Kind{Strategy: resource.ForScale()}
 
 func (c *call) scale() (*rest.Response, error) {
 	if c.kind.Strategy.Scale == nil {

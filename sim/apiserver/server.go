@@ -122,6 +122,7 @@ func (s *Server) Serve(req *rest.Request) (resp *rest.Response) {
 		resp = failed(err)
 	}
 	resp.Warnings = append(resp.Warnings, c.warnings...)
+	resp.Later = c.later && err != nil
 	return resp
 }
 
@@ -134,6 +135,7 @@ type call struct {
 	form     form   // of the answer
 	warnings []string
 	options  options
+	later    bool // see rest.Response
 	scaling  bool // the workload is changed through its Scale
 }
 

@@ -49,7 +49,7 @@ type remoteCommand struct {
 // translate is what the API server's stream translator makes of an error.
 func translate(err error) error {
 	var api *apierrors.StatusError
-	if errors.As(err, &api) {
+	if errors.As(err, &api) || errors.As(err, new(rest.UpgradeError)) {
 		return apierrors.NewInternalError(err)
 	}
 	return err
@@ -102,6 +102,8 @@ func outcome(err error, protocol string) []byte {
 			Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{Type: "ExitCode", Message: strconv.Itoa(exit.Code)}}}}
 	case errors.As(err, &api):
 		status = &api.ErrStatus
+	case errors.As(err, new(rest.UpgradeError)):
+		status.Status, status.Message = metav1.StatusFailure, err.Error()
 	default:
 		status = &apierrors.NewInternalError(fmt.Errorf("error executing command in container: %w", err)).ErrStatus
 	}

@@ -5,6 +5,7 @@
 package httpserver
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -113,6 +114,19 @@ func (h *Host) locked(fn func(c *sim.Machine)) {
 		h.onError(err)
 	}
 	poke(h.wake)
+}
+
+// sleep lets virtual time pass; false when the context or the host has ended meanwhile.
+func (h *Host) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(time.Duration(float64(d) / h.speed))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-h.stop:
+	}
+	return false
 }
 
 // Close stops the clock and closes the cluster.

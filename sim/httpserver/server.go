@@ -73,6 +73,11 @@ func (h *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	for name, v := range r.Header {
+		if strings.HasPrefix(name, "Impersonate-Extra-") {
+			req.Header[name] = strings.Join(v, ",")
+		}
+	}
 
 	if err := asJSON(req); err != nil {
 		h.write(w, r, req, &rest.Response{Code: http.StatusBadRequest, Object: apierrors.NewBadRequest(err.Error()).Object()})
@@ -80,7 +85,12 @@ func (h *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	inProtobuf := wantsOpenAPIProtobuf(req)
 	var resp *rest.Response
-	h.Do(func(c *sim.Machine) { resp = h.answer(c, r, req) })
+	for tries := 0; tries == 0 || resp.Later && tries < rest.LaterTries; tries++ {
+		if tries > 0 && !h.sleep(r.Context(), rest.LaterAfter) {
+			return
+		}
+		h.Do(func(c *sim.Machine) { resp = h.answer(c, r, req) })
+	}
 	if inProtobuf {
 		if resp, err = h.openapi.encode(resp); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/kubectl/printer"
-	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 )
 
 func apiResourcesCommand() *Command {
@@ -101,11 +101,13 @@ func (o *apiResourcesOptions) Run(s *Session) error {
 		if err != nil {
 			return err
 		}
-		items := []any{}
-		for _, m := range list {
-			items = append(items, resourceTree(m))
+		out := &metav1.APIResourceList{APIResources: make([]metav1.APIResource, len(list))}
+		out.Kind, out.APIVersion = "APIResourceList", "v1"
+		for i, m := range list {
+			out.APIResources[i] = metav1.APIResource{Name: m.Resource, SingularName: m.Singular, Namespaced: m.Namespaced, Group: m.Group,
+				Version: m.Version, Kind: m.Kind, Verbs: m.Verbs, ShortNames: m.ShortNames, Categories: m.Categories}
 		}
-		return p.Print(tree.Map{"apiVersion": "v1", "kind": "APIResourceList", "groupVersion": "", "resources": items}, s.Stdout)
+		return p.Print(out, s.Stdout)
 	}
 	w := printer.NewTabWriter(s.Stdout)
 	defer w.Flush()
@@ -131,27 +133,6 @@ func (o *apiResourcesOptions) Run(s *Session) error {
 		fmt.Fprintln(w)
 	}
 	return nil
-}
-
-func resourceTree(m *Mapping) tree.Map {
-	strs := func(ss []string) []any {
-		var out []any
-		for _, s := range ss {
-			out = append(out, s)
-		}
-		return out
-	}
-	t := tree.Map{"name": m.Resource, "singularName": m.Singular, "namespaced": m.Namespaced, "kind": m.Kind, "verbs": strs(m.Verbs), "version": m.Version}
-	if m.Group != "" {
-		t["group"] = m.Group
-	}
-	if len(m.ShortNames) > 0 {
-		t["shortNames"] = strs(m.ShortNames)
-	}
-	if len(m.Categories) > 0 {
-		t["categories"] = strs(m.Categories)
-	}
-	return t
 }
 
 func hasAll(have, want []string) bool {

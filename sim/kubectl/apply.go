@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"sort"
 	"strings"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/kubectl/printer"
 	"github.com/kubonsai/kubonsai/sim/kubectl/smerge"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 )
@@ -56,7 +56,7 @@ type applyOptions struct {
 	dryRun     DryRun
 	seenUIDs   map[string]bool
 	namespaces map[string]bool
-	pruned     []pruneKind
+	pruned     []*Mapping
 }
 
 const (
@@ -106,18 +106,9 @@ func (o *applyOptions) Complete(s *Session, args []string) (err error) {
 		return err
 	}
 	if o.prune {
-		for _, k := range o.allowlist {
-			parts := strings.Split(k, "/")
-			if len(parts) != 3 {
-				return fmt.Errorf("invalid GroupVersionKind format: %v, please follow <group/version/kind>", k)
-			}
-			if parts[0] == "core" {
-				parts[0] = ""
-			}
-			o.pruned = append(o.pruned, pruneKind{parts[0], parts[1], parts[2]})
-		}
+		o.pruned, err = s.prunedKinds(o.allowlist)
 	}
-	return nil
+	return err
 }
 
 func (o *applyOptions) Validate() error {
@@ -180,21 +171,23 @@ func (o *applyOptions) Run(s *Session) error {
 			for n, i := range infos {
 				items[n] = i.Object
 			}
-			obj = tree.Map{"apiVersion": "v1", "kind": "List", "metadata": tree.Map{}, "items": items}
+			obj = printer.NewList(items)
 		}
 		if err := o.out.print(s, "", o.dryRun, obj); err != nil {
 			return err
 		}
 	}
 	if o.prune {
-		return o.pruneAll(s, b)
+		return s.unnamed(o.pruned, o.namespaces, o.seenUIDs, o.selector, func(c *Client, m *Mapping, obj tree.Map) error {
+			return o.pruneOne(s, c, m, obj)
+		})
 	}
 	return nil
 }
 
 // structured reports whether the object itself is asked for.
 func (o *outputFlags) structured() bool {
-	return o.Output != "" && o.Output != "name" || o.Template != ""
+	return o.Output != "" && o.Output != "name"
 }
 
 func (o *applyOptions) done(s *Session, i *Info, operation string) error {
@@ -486,93 +479,103 @@ func joinFields(a, b tree.Map) tree.Map {
 	return out
 }
 
-type pruneKind struct{ group, version, kind string }
+// The kinds that are pruned when none are named, as group/version/kind.
+const prunedByDefault = "core/v1/ConfigMap core/v1/Endpoints core/v1/PersistentVolumeClaim core/v1/Pod " +
+	"core/v1/ReplicationController core/v1/Secret core/v1/Service batch/v1/Job batch/v1/CronJob networking.k8s.io/v1/Ingress " +
+	"apps/v1/DaemonSet apps/v1/Deployment apps/v1/ReplicaSet apps/v1/StatefulSet core/v1/Namespace core/v1/PersistentVolume"
 
-var prunedKinds = []pruneKind{
-	{"", "v1", "ConfigMap"}, {"", "v1", "Endpoints"}, {"", "v1", "PersistentVolumeClaim"}, {"", "v1", "Pod"},
-	{"", "v1", "ReplicationController"}, {"", "v1", "Secret"}, {"", "v1", "Service"}, {"batch", "v1", "Job"},
-	{"batch", "v1", "CronJob"}, {"networking.k8s.io", "v1", "Ingress"}, {"apps", "v1", "DaemonSet"},
-	{"apps", "v1", "Deployment"}, {"apps", "v1", "ReplicaSet"}, {"apps", "v1", "StatefulSet"},
+// prunedKinds reads --prune-allowlist.
+func (s *Session) prunedKinds(list []string) (out []*Mapping, err error) {
+	c, err := s.Client()
+	if err != nil {
+		return nil, err
+	}
+	mapper, err := c.Mapper()
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range list {
+		parts := strings.Split(k, "/")
+		if len(parts) != 3 {
+			return nil, fmt.Errorf("invalid GroupVersionKind format: %v, please follow <group/version/kind>", k)
+		}
+		if parts[0] == "core" {
+			parts[0] = ""
+		}
+		m, err := mapper.ForKind(metav1.GroupKind{Group: parts[0], Kind: parts[2]}, parts[1])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, nil
 }
 
-var prunedClusterKinds = []pruneKind{{"", "v1", "Namespace"}, {"", "v1", "PersistentVolume"}}
-
-// pruneAll deletes what an earlier apply made and this one no longer names.
-func (o *applyOptions) pruneAll(s *Session, b *Builder) error {
-	kinds := o.pruned
+// unnamed calls fn for what an earlier apply made and the present one does not
+// name: objects of the kinds, or the usual ones, in the namespaces of those that
+// it names, whose uid is not in seen.
+func (s *Session) unnamed(kinds []*Mapping, namespaces, seen map[string]bool, selector string, fn func(*Client, *Mapping, tree.Map) error) error {
 	if len(kinds) == 0 {
-		kinds = append(append([]pruneKind{}, prunedKinds...), prunedClusterKinds...)
+		s.logLine('W', "prune.go:71", "Deprecated: kubectl apply will no longer prune non-namespaced resources by default when used with the --namespace flag in a future release. To preserve the current behaviour, list the resources you want to target explicitly in the --prune-allowlist flag.")
+		var err error
+		if kinds, err = s.prunedKinds(strings.Fields(prunedByDefault)); err != nil {
+			return fmt.Errorf("error retrieving RESTMappings to prune: %v", err)
+		}
 	}
 	c, err := s.Client()
 	if err != nil {
 		return err
 	}
-	mapper, err := c.Mapper()
-	if err != nil {
-		return err
-	}
-	var namespaces []string
-	for n := range o.namespaces {
-		namespaces = append(namespaces, n)
-	}
-	sort.Strings(namespaces)
-	for _, scoped := range []bool{true, false} {
-		for _, ns := range append([]string{}, namespaces...) {
-			for _, k := range kinds {
-				m, err := mapper.ForKind(metav1.GroupKind{Group: k.group, Kind: k.kind}, k.version)
-				if err != nil {
-					return fmt.Errorf("error retrieving RESTMappings to prune: invalid resource %s/%s, Kind=%s, Namespaced=%v: %v", k.group, k.version, k.kind, scoped, err)
-				}
-				if m.Namespaced != scoped {
-					continue
-				}
-				if err := o.pruneKind(s, c, m, ns); err != nil {
-					which := "namespaced"
-					if !scoped {
-						which = "nonNamespaced"
-					}
-					return fmt.Errorf("error pruning %s object %v: %v", which, gvkText(m.GVK()), err)
-				}
-			}
-			if !scoped {
-				break
-			}
-		}
-	}
-	return nil
-}
-
-func (o *applyOptions) pruneKind(s *Session, c *Client, m *Mapping, ns string) error {
-	if !m.Namespaced {
-		ns = ""
-	}
 	q := url.Values{}
-	if o.selector != "" {
-		q.Set("labelSelector", o.selector)
+	if selector != "" {
+		q.Set("labelSelector", selector)
 	}
-	list, err := c.List(m, ns, q, 0)
-	if err != nil {
-		return err
+	in := func(namespace string, scoped bool) error {
+		for _, m := range kinds {
+			if m.Namespaced != scoped {
+				continue
+			}
+			list, err := c.List(m, namespace, q, 0)
+			if err == nil {
+				for _, obj := range tree.Maps(list, "items") {
+					if _, applied := tree.Strings(obj, "metadata", "annotations")[lastApplied]; !applied || seen[tree.String(obj, "metadata", "uid")] {
+						continue
+					}
+					if err = fn(c, m, obj); err != nil {
+						break
+					}
+				}
+			}
+			if err != nil {
+				which := "namespaced"
+				if !scoped {
+					which = "nonNamespaced"
+				}
+				return fmt.Errorf("error pruning %s object %v: %v", which, gvkText(m.GVK()), err)
+			}
+		}
+		return nil
 	}
-	for _, obj := range tree.Maps(list, "items") {
-		if _, applied := tree.Strings(obj, "metadata", "annotations")[lastApplied]; !applied || o.seenUIDs[tree.String(obj, "metadata", "uid")] {
-			continue
-		}
-		if o.dryRun != DryRunClient {
-			body := tree.Map{"propagationPolicy": o.del.propagation}
-			if o.del.grace >= 0 {
-				body["gracePeriodSeconds"] = int64(o.del.grace)
-			}
-			if o.dryRun == DryRunServer {
-				body["dryRun"] = []any{"All"}
-			}
-			if _, err := c.Delete(m, ns, tree.Name(obj), body); err != nil {
-				return err
-			}
-		}
-		if err := o.out.print(s, "pruned", o.dryRun, obj); err != nil {
+	for _, ns := range tree.Keys(namespaces) {
+		if err := in(ns, true); err != nil {
 			return err
 		}
 	}
-	return nil
+	return in("", false)
+}
+
+func (o *applyOptions) pruneOne(s *Session, c *Client, m *Mapping, obj tree.Map) error {
+	if o.dryRun != DryRunClient {
+		body := tree.Map{"propagationPolicy": o.del.propagation}
+		if o.del.grace >= 0 {
+			body["gracePeriodSeconds"] = int64(o.del.grace)
+		}
+		if o.dryRun == DryRunServer {
+			body["dryRun"] = []any{"All"}
+		}
+		if _, err := c.Delete(m, tree.Namespace(obj), tree.Name(obj), body); err != nil {
+			return err
+		}
+	}
+	return o.out.print(s, "pruned", o.dryRun, obj)
 }

@@ -163,7 +163,7 @@ func (o *setLastOptions) Run(s *Session) error {
 // lastAppliedPatch writes a manifest into the annotation.
 func lastAppliedPatch(manifest tree.Map) tree.Map {
 	data, _ := json.Marshal(manifest)
-	return tree.Map{"metadata": tree.Map{"annotations": tree.Map{lastApplied: string(data)}}}
+	return tree.Map{"metadata": tree.Map{"annotations": tree.Map{lastApplied: string(data) + "\n"}}}
 }
 
 func applyEditLastCommand() *Command {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	authenticationv1 "github.com/kubonsai/kubonsai/sim/api/authentication/v1"
 	authorizationv1 "github.com/kubonsai/kubonsai/sim/api/authorization/v1"
 	rbacv1 "github.com/kubonsai/kubonsai/sim/api/rbac/v1"
 
@@ -21,12 +22,18 @@ import (
 
 func authCommand() *Command {
 	return &Command{
-		Use: "auth [flags]", Short: "Inspect authorization", Long: "Inspects who you are and what you may do.",
+		Use: "auth [flags]", Short: "Inspect authorization", Long: "Inspects who you are and what you may do.", New: needsSubcommand,
 		Sub: []*Command{
 			{
 				Use: "can-i VERB [TYPE | TYPE/NAME | NONRESOURCEURL]", Short: "Check whether an action is allowed",
 				Examples: "# May I create pods anywhere?\nkubectl auth can-i create pods --all-namespaces\n# Everything I may do\nkubectl auth can-i --list",
 				New:      func() Verb { return &canIOptions{} },
+			},
+			{
+				Use: "reconcile -f FILENAME", Short: "Reconcile roles and bindings with files",
+				Long:     "Create roles and bindings, and their namespaces, or add to them what files ask for beyond what they permit.",
+				Examples: "kubectl auth reconcile -f roles.yaml",
+				New:      func() Verb { return &reconcileOptions{} },
 			},
 			{Use: "whoami", Short: "Experimental: Check self subject attributes", New: func() Verb { return &whoAmIOptions{} }},
 		},
@@ -228,7 +235,11 @@ func (o *whoAmIOptions) Run(s *Session) error {
 		if err != nil {
 			return err
 		}
-		return p.Print(answer, s.Stdout)
+		review := new(authenticationv1.SelfSubjectReview)
+		if err := api.FromTree(answer, review); err != nil {
+			return err
+		}
+		return p.Print(review, s.Stdout)
 	}
 	w := printer.NewTabWriter(s.Stdout)
 	fmt.Fprintln(w, "ATTRIBUTE\tVALUE")

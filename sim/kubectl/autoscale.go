@@ -151,7 +151,20 @@ func (o *autoscaleOptions) Run(s *Session) error {
 			hpa.Annotations = map[string]string{changeCause: s.commandLine()}
 		}
 		count++
-		return o.createAs(hpa, "autoscaled", "")
+		err = o.createAs(hpa, "autoscaled", "")
+		if err == nil {
+			return nil
+		}
+		// autoscaling/v1 is tried next, which knows percentages of the cpu only:
+		// where those are not given, upstream's error is that --cpu is not, or none.
+		const old = "failed to create autoscaling/v2 HPA and the configuration is incompatible with autoscaling/v1: "
+		switch cpu := strings.TrimSpace(o.cpu); {
+		case cpu == "":
+			return errors.New(old + "empty input")
+		case o.memory != "" || !strings.HasSuffix(cpu, "%"):
+			return errors.New(old + "%!w(<nil>)")
+		}
+		return err
 	})
 	if err != nil {
 		return err

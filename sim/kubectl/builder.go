@@ -39,7 +39,7 @@ func (i *Info) Get() error { return i.get(nil) }
 
 func (i *Info) get(transform func(*rest.Request)) error {
 	if i.Name == "" {
-		return errors.New("resource name may not be empty")
+		return errNoName
 	}
 	req := &rest.Request{Method: "GET", Path: i.Mapping.Path(i.Namespace, i.Name, i.Subresource), Header: rest.Header{}, Query: url.Values{}}
 	if transform != nil {

@@ -78,6 +78,9 @@ func (c *Client) Do(r *rest.Request) (*rest.Response, error) {
 		return nil, &connectError{t.server, err}
 	}
 	resp := c.handler.Serve(r)
+	for tries := 1; resp != nil && resp.Later && tries < rest.LaterTries && c.s.spend(rest.LaterAfter); tries++ {
+		resp = c.handler.Serve(r)
+	}
 	if r.Method != "GET" && !c.s.spend(c.s.Options.RoundTrip) {
 		return nil, kernel.ErrInterrupted
 	}
@@ -224,8 +227,13 @@ func (m *Mapping) Path(namespace, name, subresource string) string {
 	return p
 }
 
+var errNoName = errors.New("resource name may not be empty")
+
 // Get fetches one object as a tree.
 func (c *Client) Get(m *Mapping, namespace, name, subresource string) (tree.Map, error) {
+	if name == "" {
+		return nil, errNoName
+	}
 	resp, err := c.Do(&rest.Request{Method: "GET", Path: m.Path(namespace, name, subresource)})
 	if err != nil {
 		return nil, err
@@ -235,6 +243,9 @@ func (c *Client) Get(m *Mapping, namespace, name, subresource string) (tree.Map,
 
 // Send writes a tree: POST to a collection (name ""), PUT to an object.
 func (c *Client) Send(method string, m *Mapping, namespace, name, subresource string, query url.Values, obj tree.Map) (tree.Map, error) {
+	if method != "POST" && name == "" {
+		return nil, errNoName
+	}
 	body, err := json.Marshal(obj)
 	if err != nil {
 		return nil, err
@@ -253,12 +264,18 @@ const (
 
 // Patch sends a patch of the given media type.
 func (c *Client) Patch(m *Mapping, namespace, name, subresource, mediaType string, query url.Values, patch []byte) (tree.Map, error) {
+	if name == "" {
+		return nil, errNoName
+	}
 	return c.send(&rest.Request{Method: "PATCH", Path: m.Path(namespace, name, subresource), Query: query, Body: patch,
 		Header: rest.Header{"Content-Type": mediaType}})
 }
 
 // Delete deletes an object; options is a DeleteOptions tree without apiVersion and kind, or nil.
 func (c *Client) Delete(m *Mapping, namespace, name string, options tree.Map) (tree.Map, error) {
+	if name == "" {
+		return nil, errNoName
+	}
 	body := tree.Map{"apiVersion": "v1", "kind": "DeleteOptions"}
 	for k, v := range options {
 		body[k] = v

@@ -4,12 +4,13 @@
 package kubectl
 
 import (
-	"errors"
 	"net/url"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubonsai/kubonsai/sim/api"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/kubectl/printer"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 )
@@ -27,16 +28,11 @@ func clusterInfoCommand() *Command {
 	}
 }
 
-type clusterInfoOptions struct{ args []string }
+type clusterInfoOptions struct{}
 
-func (o *clusterInfoOptions) Flags(f *pflag.FlagSet) {}
-func (o *clusterInfoOptions) Complete(s *Session, args []string) error {
-	if len(args) > 0 {
-		return errors.New("unknown command \"" + args[0] + "\" for \"kubectl cluster-info\"")
-	}
-	return nil
-}
-func (o *clusterInfoOptions) Validate() error { return nil }
+func (o *clusterInfoOptions) Flags(f *pflag.FlagSet)                   {}
+func (o *clusterInfoOptions) Complete(s *Session, args []string) error { return nil }
+func (o *clusterInfoOptions) Validate() error                          { return nil }
 
 func (o *clusterInfoOptions) Run(s *Session) error {
 	c, err := s.Client()
@@ -114,7 +110,14 @@ func (o *clusterInfoDumpOptions) Run(s *Session) error {
 		if err != nil {
 			return err
 		}
-		return p.Print(list, s.Stdout)
+		typed := new(metav1.List)
+		if err := api.FromTree(list, typed); err != nil {
+			return err
+		}
+		for _, obj := range typed.Items { // as in lists of the real one's clients
+			*obj.GetTypeMeta() = metav1.TypeMeta{}
+		}
+		return p.Print(typed, s.Stdout)
 	}
 	if err := dump(p, "nodes", ""); err != nil {
 		return err

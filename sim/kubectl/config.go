@@ -23,7 +23,7 @@ func configCommand() *Command {
 		return &Command{Use: use, Short: short, New: func() Verb { return &configOptions{run: run, flags: flags} }}
 	}
 	c := &Command{
-		Use: "config SUBCOMMAND", Short: "Modify kubeconfig files",
+		Use: "config SUBCOMMAND", Short: "Modify kubeconfig files", New: needsSubcommand,
 		Long: "Shows and changes kubeconfig files: the one that --kubeconfig names, else those in $KUBECONFIG, else $HOME/.kube/config.",
 		Sub: []*Command{
 			sub("current-context [flags]", "Display the current-context", (*configOptions).currentContext),

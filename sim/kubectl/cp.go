@@ -189,9 +189,7 @@ func addToTar(s *Session, w *tar.Writer, file, name string) error {
 
 func (o *cpOptions) fromPod(s *Session, src, dest fileSpec) error {
 	var archive bytes.Buffer
-	err := o.exec(s, src, []string{"tar", "cf", "-", src.file}, rest.StreamOptions{Stdout: &archive, Stderr: s.Stdout}, func(format string, args ...any) {
-		s.Errorf(format, args...)
-	})
+	err := o.exec(s, src, []string{"tar", "cf", "-", src.file}, rest.StreamOptions{Stdout: &archive, Stderr: s.Stdout}, s.Printf)
 	if err != nil {
 		return err
 	}

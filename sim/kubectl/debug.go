@@ -276,7 +276,9 @@ func (o *debugOptions) ephemeral(s *Session, i *Info) (*corev1.Pod, string, erro
 		return nil, "", err
 	}
 	changed := tree.Copy(i.Object)
-	list := append(tree.Slice(changed, "spec", "ephemeralContainers"), t)
+	// One of that name would be changed, which the server refuses.
+	list := slices.DeleteFunc(tree.Slice(changed, "spec", "ephemeralContainers"), func(c any) bool { return tree.String(c.(tree.Map), "name") == ec.Name })
+	list = append(list, t)
 	if err := o.customize(list, ec.Name); err != nil {
 		return nil, "", err
 	}

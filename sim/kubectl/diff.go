@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -37,6 +38,7 @@ type diffOptions struct {
 	concurrency                int
 	prune                      bool
 	allowlist                  []string
+	pruned                     []*Mapping
 }
 
 func (o *diffOptions) Flags(f *pflag.FlagSet) {
@@ -74,6 +76,12 @@ func (o *diffOptions) Complete(s *Session, args []string) error {
 	if o.forceConflicts && !o.serverSide {
 		return trouble(errors.New("--force-conflicts only works with --server-side"))
 	}
+	if o.prune {
+		var err error
+		if o.pruned, err = s.prunedKinds(o.allowlist); err != nil {
+			return trouble(err)
+		}
+	}
 	return nil
 }
 
@@ -93,8 +101,12 @@ func (o *diffOptions) Run(s *Session) error {
 		return trouble(err)
 	}
 	b.Selector, b.Validate = o.selector, RequireTypeMeta
+	namespaces, seen := map[string]bool{}, map[string]bool{}
 	err = b.Do().Visit(func(i *Info) error {
 		manifest := i.Object
+		if i.Namespaced() {
+			namespaces[i.Namespace] = true
+		}
 		for try := 1; ; try++ {
 			var before tree.Map
 			if err := i.Get(); err == nil {
@@ -102,8 +114,13 @@ func (o *diffOptions) Run(s *Session) error {
 			} else if !apierrors.IsNotFound(err) {
 				return err
 			}
-			after, err := o.merged(i, manifest, before, try > 4)
-			if apierrors.IsConflict(err) && try <= 4 && !o.serverSide {
+			seen[tree.String(before, "metadata", "uid")] = true
+			const tries = 4
+			if try == tries {
+				s.logLine('W', "diff.go:723", fmt.Sprintf("Object (%v: %v) keeps changing, diffing without lock", gvkText(i.Mapping.GVK()), i.Name))
+			}
+			after, err := o.merged(i, manifest, before, try == tries)
+			if apierrors.IsConflict(err) && try < tries {
 				continue
 			}
 			if err != nil {
@@ -112,6 +129,14 @@ func (o *diffOptions) Run(s *Session) error {
 			return o.write(s, i, before, after, live, merged)
 		}
 	})
+	if o.prune {
+		perr := s.unnamed(o.pruned, namespaces, seen, o.selector, func(_ *Client, m *Mapping, obj tree.Map) error {
+			return s.FS.WriteFile(path.Join(live, fileName(m, tree.Namespace(obj), tree.Name(obj))), yamlOf(obj), 0o700)
+		})
+		if perr != nil {
+			s.logLine('W', "diff.go:760", fmt.Sprintf("pruning failed and could not be evaluated err: %v", perr))
+		}
+	}
 	if err != nil {
 		return trouble(err)
 	}
@@ -159,26 +184,34 @@ func (o *diffOptions) write(s *Session, i *Info, before, after tree.Map, live, m
 	if i.Mapping.Group == "" && i.Mapping.Kind == "Secret" && !o.showSecrets {
 		mask(tree.Sub(before, "data"), tree.Sub(after, "data"))
 	}
-	name := fmt.Sprintf("%s.%s.%s.%s", i.Mapping.Version, i.Mapping.Kind, i.Namespace, i.Name)
-	if i.Mapping.Group != "" {
-		name = i.Mapping.Group + "." + name
-	}
+	name := fileName(i.Mapping, i.Namespace, i.Name)
 	for _, v := range []struct {
 		dir string
 		obj tree.Map
 	}{{live, before}, {merged, after}} {
-		var data []byte
-		if v.obj != nil {
-			var err error
-			if data, err = yaml.Marshal(v.obj); err != nil {
-				return err
-			}
-		}
-		if err := s.FS.WriteFile(path.Join(v.dir, name), data, 0o700); err != nil {
+		if err := s.FS.WriteFile(path.Join(v.dir, name), yamlOf(v.obj), 0o700); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fileName is what a version of an object is kept as.
+func fileName(m *Mapping, namespace, name string) string {
+	file := fmt.Sprintf("%s.%s.%s.%s", m.Version, m.Kind, namespace, name)
+	if m.Group != "" {
+		file = m.Group + "." + file
+	}
+	return file
+}
+
+// yamlOf is a tree in YAML; nothing for none.
+func yamlOf(obj tree.Map) []byte {
+	if obj == nil {
+		return nil
+	}
+	data, _ := yaml.Marshal(obj) // trees can always be written
+	return data
 }
 
 // mask hides values; those that differ say so.
@@ -233,7 +266,7 @@ func (o *diffOptions) compare(s *Session, live, merged string) error {
 			return trouble(err)
 		}
 		b, err := s.FS.ReadFile(to)
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return trouble(err)
 		}
 		if bytes.Equal(a, b) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -78,7 +79,11 @@ func (o *editOptions) Complete(s *Session, args []string) (err error) {
 	if o.validate, err = validationDirective(o.validate); err != nil {
 		return err
 	}
-	return o.out.check(s)
+	switch o.out.Output {
+	case "", "json", "kyaml", "yaml":
+		return nil
+	}
+	return &noPrinterError{o.out.Output, []string{"json", "kyaml", "yaml"}}
 }
 
 func (o *editOptions) Validate() error { return nil }
@@ -447,13 +452,17 @@ func (s *Session) openEditor(extension, text string) ([]byte, string, error) {
 	if editor == "" {
 		editor = "vi"
 	}
-	args := []string{editor, file}
+	args := append(strings.Split(editor, " "), file)
 	shown := editor
-	if strings.ContainsAny(editor, " \"'\\") {
-		args = []string{"sh", "-c", editor + " " + file}
-		shown = "sh -c " + editor
+	if len(args) > 2 && strings.ContainsAny(editor, "\"'\\") {
+		shell := s.Getenv("SHELL")
+		if shell == "" {
+			shell = "/bin/bash"
+		}
+		args = []string{shell, "-c", editor + " " + strconv.Quote(file)}
+		shown = shell + " -c " + editor
 	}
-	run := s.Lookup(args[0])
+	run := s.Lookup(path.Base(args[0]))
 	if run == nil {
 		return nil, file, fmt.Errorf("unable to launch the editor %q", shown)
 	}

@@ -8,6 +8,7 @@ package kubectl
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -155,6 +156,8 @@ func (n schemaNode) typeName() string {
 		switch v.Kind {
 		case schema.String, schema.Integer, schema.Number, schema.Boolean:
 			return string(v.Kind)
+		case schema.Time, schema.MicroTime:
+			return "string"
 		}
 		if t := v.Type(); t != nil {
 			return t.ShortName()
@@ -204,6 +207,83 @@ func (n schemaNode) description() string {
 	return strings.Join(parts, "\n")
 }
 
+// simpleName is the type in the words of OpenAPI v2: all objects are alike.
+func (n schemaNode) simpleName() string {
+	if n.value == nil {
+		return n.typeName()
+	}
+	switch v := n.value; v.Kind {
+	case schema.Array:
+		return "[]" + schemaNode{value: v.Elem}.simpleName()
+	case schema.Map:
+		return "map[string]" + schemaNode{value: v.Elem}.simpleName()
+	case schema.IntOrString, schema.Quantity:
+		return "string"
+	case schema.Any:
+		if v.Ref != "" && !strings.HasSuffix(v.Ref, ".RawExtension") && !strings.HasSuffix(v.Ref, ".FieldsV1") {
+			return ""
+		}
+		return "Object"
+	case schema.Object:
+		return "Object"
+	}
+	return n.typeName()
+}
+
+// page2 is -o plaintext-openapiv2.
+func (o *explainOptions) page2(b *strings.Builder, n schemaNode, name string) {
+	fields := n.fields()
+	if name != "" {
+		title := "RESOURCE: "
+		if fields == nil {
+			title = "FIELD:    "
+		}
+		fmt.Fprintf(b, "%s%s <%s>\n\n", title, name, n.simpleName())
+	}
+	b.WriteString("DESCRIPTION:\n")
+	description := n.description()
+	if description == "" {
+		description = "<empty>"
+	}
+	for _, l := range wrap(description, 75) {
+		b.WriteString("     " + l + "\n")
+	}
+	if fields == nil {
+		return
+	}
+	b.WriteString("\nFIELDS:\n")
+	o.list2(b, fields, 1, map[string]bool{})
+}
+
+func (o *explainOptions) list2(b *strings.Builder, fields []schemaField, level int, seen map[string]bool) {
+	indent := strings.Repeat("   ", level)
+	for _, f := range fields {
+		fmt.Fprintf(b, "%s%s\t<%s>", indent, f.name, f.node.simpleName())
+		if f.required && !o.recursive {
+			b.WriteString(" -required-")
+		}
+		b.WriteString("\n")
+		if !o.recursive {
+			if f.text != "" {
+				for _, l := range wrap(f.text, 73) {
+					b.WriteString(indent + "  " + l + "\n")
+				}
+			}
+			b.WriteString("\n")
+			continue
+		}
+		key := f.node.element().key()
+		if key != "" && seen[key] {
+			continue
+		}
+		if key != "" {
+			seen[key] = true
+		}
+		o.list2(b, f.node.fields(), level+1, seen)
+		delete(seen, key)
+	}
+}
+
 func (o *explainOptions) Run(s *Session) error {
 	c, err := s.Client()
 	if err != nil {
@@ -222,10 +302,23 @@ func (o *explainOptions) Run(s *Session) error {
 		return err
 	}
 	var b strings.Builder
-	if m.Group != "" {
-		fmt.Fprintf(&b, "GROUP:      %s\n", m.Group)
+	old := false
+	switch o.output {
+	case "plaintext":
+	case "plaintext-openapiv2":
+		old = true
+	default:
+		return fmt.Errorf("unrecognized format: %s", o.output)
 	}
-	fmt.Fprintf(&b, "KIND:       %s\nVERSION:    %s\n\n", m.Kind, m.Version)
+	switch {
+	case old:
+		fmt.Fprintf(&b, "KIND:     %s\nVERSION:  %s\n\n", m.Kind, m.APIVersion())
+	case m.Group != "":
+		fmt.Fprintf(&b, "GROUP:      %s\n", m.Group)
+		fallthrough
+	default:
+		fmt.Fprintf(&b, "KIND:       %s\nVERSION:    %s\n\n", m.Kind, m.Version)
+	}
 	for i, name := range path {
 		var next *schemaField
 		for _, f := range n.fields() {
@@ -235,11 +328,13 @@ func (o *explainOptions) Run(s *Session) error {
 			}
 		}
 		if next == nil {
-			s.Printf("%s", b.String())
+			if !old {
+				s.Printf("%s", b.String())
+			}
 			return fmt.Errorf("field %q does not exist", path[len(path)-1])
 		}
 		n = next.node
-		if i == len(path)-1 {
+		if i == len(path)-1 && !old {
 			fmt.Fprintf(&b, "FIELD: %s <%s>\n", name, n.typeName())
 			if enum := n.enum(); len(enum) > 0 {
 				b.WriteString("ENUM:")
@@ -252,6 +347,15 @@ func (o *explainOptions) Run(s *Session) error {
 			}
 			b.WriteString("\n\n")
 		}
+	}
+	if old {
+		name := ""
+		if len(path) > 0 {
+			name = path[len(path)-1]
+		}
+		o.page2(&b, n, name)
+		_, err = io.WriteString(s.Stdout, b.String())
+		return err
 	}
 	b.WriteString("DESCRIPTION:\n")
 	description := n.description()

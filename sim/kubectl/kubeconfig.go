@@ -322,7 +322,10 @@ func (s *Session) target() (*target, error) {
 	}
 	t.asUID, t.asGroups = g.AsUID, g.AsGroup
 	for _, kv := range g.AsUserExtra {
-		k, v, _ := strings.Cut(kv, "=")
+		k, v, ok := strings.Cut(kv, "=")
+		if !ok {
+			continue
+		}
 		if t.asExtra == nil {
 			t.asExtra = map[string][]string{}
 		}

@@ -1,7 +1,7 @@
 // kubectl kustomize, and -k everywhere: objects from a directory with a
-// kustomization. It knows resources, name prefixes and suffixes, namespaces,
-// labels, annotations, images, replicas and generators; a field that it does
-// not know (patches, components, helm …) is an error that says so.
+// kustomization. It knows resources, components, patches, name prefixes and
+// suffixes, namespaces, labels, annotations, images, replicas and generators; a
+// field that it does not know (replacements, helm …) is an error that says so.
 // https://kubectl.docs.kubernetes.io/references/kustomize/
 
 package kubectl
@@ -13,7 +13,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -21,6 +24,9 @@ import (
 	"github.com/spf13/pflag"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubonsai/kubonsai/sim/api/labels"
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/kubectl/smerge"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 )
 
@@ -62,7 +68,7 @@ func (o *kustomizeOptions) Complete(s *Session, args []string) error {
 	case 1:
 		o.dir = args[0]
 	default:
-		return errors.New("specify one path to a kustomization directory")
+		return errors.New("specify one path to " + kustomizationFiles[0])
 	}
 	return nil
 }
@@ -83,9 +89,12 @@ func (o *kustomizeOptions) Run(s *Session) error {
 
 // Kustomize builds a directory: YAML documents.
 func (s *Session) Kustomize(dir string) ([]byte, error) {
-	objs, err := (&kustomizer{s: s}).build(dir, 0)
+	objs, err := (&kustomizer{s: s}).build(dir, 0, nil)
 	if err != nil {
 		return nil, err
+	}
+	for _, o := range objs {
+		delete(o, originField)
 	}
 	sort.SliceStable(objs, func(i, j int) bool { return kindRank(objs[i]) < kindRank(objs[j]) })
 	var parts []string
@@ -144,7 +153,8 @@ func (k *kustomizer) directory(dir string) error {
 	return fmt.Errorf("must build at directory: not a valid directory: evalsymlink failure on '%s' : lstat %s: no such file or directory", dir, missing)
 }
 
-func (k *kustomizer) build(dir string, depth int) ([]tree.Map, error) {
+// build is what a kustomization makes, with what a component adds itself to.
+func (k *kustomizer) build(dir string, depth int, objs []tree.Map) ([]tree.Map, error) {
 	if depth > 20 {
 		return nil, fmt.Errorf("cycle detected: candidate root '%s'", k.s.Path(dir))
 	}
@@ -173,12 +183,20 @@ func (k *kustomizer) build(dir string, depth int) ([]tree.Map, error) {
 			k.s.Errorf("# Warning: '%s' is deprecated. Please use '%s' instead.%s Run 'kustomize edit fix' to update your Kustomization automatically.\n", d.field, d.instead, d.note)
 		}
 	}
-	var objs []tree.Map
+	for _, field := range tree.Keys(t) {
+		switch {
+		case strings.Contains(plainFields, " "+field+" "), slices.Contains(transformers, field):
+		case strings.Contains(absentFields, " "+field+" "):
+			return nil, fmt.Errorf("invalid Kustomization: this simulated kustomize does not know the field %q", field)
+		default:
+			return nil, fmt.Errorf("invalid Kustomization: json: unknown field %q", field)
+		}
+	}
 	for _, r := range append(tree.Slice(t, "resources"), tree.Slice(t, "bases")...) {
 		name, _ := r.(string)
 		at := path.Join(dir, name)
 		if info, err := k.s.FS.Stat(k.s.Path(at)); err == nil && info.IsDir() {
-			sub, err := k.build(at, depth+1)
+			sub, err := k.build(at, depth+1, nil)
 			if err != nil {
 				return nil, err
 			}
@@ -187,10 +205,11 @@ func (k *kustomizer) build(dir string, depth int) ([]tree.Map, error) {
 		}
 		text, err := k.s.FS.ReadFile(k.s.Path(at))
 		if err != nil {
-			return nil, fmt.Errorf("accumulating resources: accumulation err='accumulating resources from '%s': evalsymlink failure on '%s' : lstat %s: no such file or directory'", name, k.s.Path(at), k.s.Path(at))
+			return nil, fmt.Errorf("accumulating resources: accumulation err='accumulating resources from '%s': %[2]s': must build at directory: not a valid directory: %[2]s", name, k.missing(at))
 		}
 		err = eachDocument(text, func(doc any, err error) error {
 			if m, ok := doc.(tree.Map); ok && err == nil {
+				m[originField] = tree.Name(m)
 				objs = append(objs, m)
 			}
 			return err
@@ -207,17 +226,28 @@ func (k *kustomizer) build(dir string, depth int) ([]tree.Map, error) {
 			if err != nil {
 				return nil, err
 			}
+			o[originField] = tree.Name(o)
 			objs = append(objs, o)
+		}
+	}
+	for _, c := range tree.Slice(t, "components") {
+		var err error
+		if objs, err = k.build(path.Join(dir, fmt.Sprint(c)), depth+1, objs); err != nil {
+			return nil, err
 		}
 	}
 	for _, o := range objs {
 		before = append(before, tree.Kind(o)+"/"+tree.Name(o))
 	}
-	for _, field := range tree.Keys(t) {
+	for _, field := range transformers {
+		if _, ok := t[field]; !ok {
+			continue
+		}
 		if err := k.apply(dir, field, t, objs); err != nil {
 			return nil, err
 		}
 	}
+	objs = slices.DeleteFunc(objs, func(o tree.Map) bool { return len(o) == 0 }) // by a patch
 	for i, o := range objs {
 		if hash, ok := o[hashField].(string); ok {
 			delete(o, hashField)
@@ -326,6 +356,19 @@ func (k *kustomizer) generate(dir, kind string, spec, t tree.Map) (tree.Map, err
 	return o, nil
 }
 
+// originField keeps the name that an object had in its file.
+const originField = "\x00origin"
+
+// What a kustomization may hold beside transformers, and what this one does not do.
+const (
+	plainFields  = " apiVersion kind metadata resources bases components configMapGenerator secretGenerator generatorOptions sortOptions buildMetadata "
+	absentFields = " configurations crds generators helmChartInflationGenerator helmCharts helmGlobals openapi replacements transformers validators vars "
+)
+
+// transformers are the fields that change objects, in the order in which they do.
+var transformers = []string{"patchesStrategicMerge", "patches", "namespace", "namePrefix", "nameSuffix", "commonLabels", "labels",
+	"commonAnnotations", "patchesJson6902", "replicas", "images"}
+
 // hashField keeps a generated object's hash until its name is final.
 const hashField = "\x00hash"
 
@@ -342,7 +385,20 @@ func generatorHash(content tree.Map) string {
 // apply does what one field of the kustomization says.
 func (k *kustomizer) apply(dir, field string, t tree.Map, objs []tree.Map) error {
 	switch field {
-	case "apiVersion", "kind", "metadata", "resources", "bases", "configMapGenerator", "secretGenerator", "generatorOptions", "sortOptions", "buildMetadata":
+	case "patches", "patchesJson6902", "patchesStrategicMerge":
+		for _, p := range tree.Slice(t, field) {
+			spec, ok := p.(tree.Map)
+			if !ok { // of patchesStrategicMerge: a file, or the patch itself
+				text := fmt.Sprint(p)
+				spec = tree.Map{"patch": text}
+				if _, err := k.s.FS.Stat(k.s.Path(path.Join(dir, text))); err == nil {
+					spec = tree.Map{"path": text}
+				}
+			}
+			if err := k.patch(dir, spec, objs); err != nil {
+				return err
+			}
+		}
 	case "namePrefix", "nameSuffix":
 		for _, o := range objs {
 			if kind := tree.Kind(o); kind != "Namespace" && kind != "CustomResourceDefinition" {
@@ -396,8 +452,143 @@ func (k *kustomizer) apply(dir, field string, t tree.Map, objs []tree.Map) error
 				}
 			}
 		}
-	default:
-		return fmt.Errorf("invalid Kustomization: this simulated kustomize does not know the field %q", field)
+	}
+	return nil
+}
+
+// missing is the trouble with a file that is not there.
+func (k *kustomizer) missing(at string) string {
+	full := k.s.Path(at)
+	return fmt.Sprintf("evalsymlink failure on '%s' : lstat %s: no such file or directory", full, full)
+}
+
+// patch changes the objects that one entry of patches is about: a JSON patch,
+// or strategic merge patches, which may name their objects themselves.
+func (k *kustomizer) patch(dir string, spec tree.Map, objs []tree.Map) error {
+	text := tree.String(spec, "patch")
+	wrong := func(reason string) error {
+		data, _ := yaml.Marshal(spec)
+		return fmt.Errorf("trouble configuring builtin PatchTransformer with config: `\n%s`: %s", data, reason)
+	}
+	if file := tree.String(spec, "path"); file != "" {
+		data, err := k.s.FS.ReadFile(k.s.Path(path.Join(dir, file)))
+		if err != nil {
+			return wrong(fmt.Sprintf("failed to get the patch file from path(%s): %s", file, k.missing(path.Join(dir, file))))
+		}
+		text = string(data)
+	}
+	target := tree.Sub(spec, "target")
+	var ops []any
+	if yaml.Unmarshal([]byte(text), &ops) == nil && len(ops) > 0 {
+		if target == nil {
+			return errors.New("must specify a target for JSON patch " + text)
+		}
+		return k.each(target, objs, func(o tree.Map) error {
+			out, err := smerge.JSONPatch(o, ops)
+			if err != nil {
+				return err
+			}
+			return become(o, out)
+		})
+	}
+	found := false
+	err := eachDocument([]byte(text), func(doc any, err error) error {
+		m, ok := doc.(tree.Map)
+		if err != nil || !ok || tree.Kind(m) == "" {
+			return wrong(fmt.Sprintf("unable to parse SM or JSON patch from [patch: %q]", text))
+		}
+		merge := func(o tree.Map) error {
+			found = true
+			if m["$patch"] == "delete" {
+				clear(o)
+				return nil
+			}
+			p := tree.Copy(m)
+			for _, f := range []string{"name", "namespace"} {
+				tree.Set(p, tree.String(o, "metadata", f), "metadata", f)
+				if tree.String(o, "metadata", f) == "" {
+					tree.Delete(p, "metadata", f)
+				}
+			}
+			p["kind"], p["apiVersion"] = o["kind"], o["apiVersion"]
+			out, err := smerge.Ordered(o, p, schemaOf(o))
+			if err != nil {
+				return err
+			}
+			return become(o, out)
+		}
+		if target != nil {
+			found = true
+			return k.each(target, objs, merge)
+		}
+		found = false
+		for _, o := range objs {
+			if len(o) > 0 && tree.Kind(o) == tree.Kind(m) && tree.APIVersion(o) == tree.APIVersion(m) &&
+				(tree.Name(m) == tree.Name(o) || tree.Name(m) == o[originField]) && (tree.Namespace(m) == "" || tree.Namespace(m) == tree.Namespace(o)) {
+				if err := merge(o); err != nil {
+					return err
+				}
+			}
+		}
+		if found {
+			return nil
+		}
+		group, version, ok := strings.Cut(tree.APIVersion(m), "/")
+		if !ok {
+			group, version = "[noGrp]", group
+		}
+		namespace := tree.Namespace(m)
+		if namespace == "" {
+			namespace = "[noNs]"
+		}
+		id := fmt.Sprintf("%s.%s.%s/%s.%s", tree.Kind(m), version, group, tree.Name(m), namespace)
+		return fmt.Errorf("no resource matches strategic merge patch %q: no matches for Id %s; failed to find unique target for patch %s", id, id, id)
+	})
+	return err
+}
+
+// become changes an object in place, where others refer to it.
+func become(o, to tree.Map) error {
+	clear(o)
+	maps.Copy(o, to)
+	return nil
+}
+
+// each calls fn for the objects that a patch's target selects: fields that are
+// regular expressions, and selectors of labels and annotations.
+func (k *kustomizer) each(target tree.Map, objs []tree.Map, fn func(tree.Map) error) error {
+	for _, o := range objs {
+		if len(o) == 0 {
+			continue
+		}
+		gvk := metav1.FromAPIVersionAndKind(tree.APIVersion(o), tree.Kind(o))
+		origin, _ := o[originField].(string)
+		ok := true
+		for _, f := range []struct {
+			field  string
+			values []string
+		}{{"group", []string{gvk.Group}}, {"version", []string{gvk.Version}}, {"kind", []string{gvk.Kind}},
+			{"name", []string{tree.Name(o), origin}}, {"namespace", []string{tree.Namespace(o)}}} {
+			if want := tree.String(target, f.field); want != "" {
+				re, err := regexp.Compile("^(?:" + want + ")$")
+				if err != nil {
+					return err
+				}
+				ok = ok && slices.ContainsFunc(f.values, re.MatchString)
+			}
+		}
+		for _, field := range []string{"label", "annotation"} {
+			s, err := labels.Parse(tree.String(target, field+"Selector"))
+			if err != nil {
+				return err
+			}
+			ok = ok && s.Matches(labels.Set(tree.Strings(o, "metadata", field+"s")))
+		}
+		if ok {
+			if err := fn(o); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

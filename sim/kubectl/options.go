@@ -29,7 +29,7 @@ func (optionsOptions) Run(s *Session) error {
 
 func pluginCommand() *Command {
 	return &Command{
-		Use: "plugin [flags]", Short: "Provides utilities for interacting with plugins",
+		Use: "plugin [flags]", Short: "Provides utilities for interacting with plugins", New: needsSubcommand,
 		Sub: []*Command{{
 			Use: "list [flags]", Short: "List all visible plugin executables on a user's PATH",
 			New: func() Verb { return &pluginListOptions{} },

@@ -118,7 +118,6 @@ var chance = []struct {
 }
 
 func plain(s string) string {
-	s = strings.ReplaceAll(s, filepath.Base(realKubectl)+" ", "kubectl ") // it tells its own name
 	for _, c := range chance {
 		s = c.re.ReplaceAllString(s, c.with)
 	}
@@ -155,12 +154,14 @@ func newWorldWithRoles(t *testing.T) *world {
 // "== NAME" are a file.
 func parity(t *testing.T, script string) {
 	ours, theirs := newWorldWithRoles(t), newWorldWithRoles(t)
+	ours.env["EDITOR"] = "true"
 	url := serveHTTP(t, theirs)
 	dir := t.TempDir()
-	config := strings.ReplaceAll(testKubeconfig, "https://127.0.0.1:6443", url)
-	config = regexp.MustCompile(`(?m)^ +(certificate-authority-data|client-\w+-data): .*\n`).ReplaceAllString(config, "")
+	config := regexp.MustCompile(`(?m)^ +(certificate-authority-data|client-\w+-data): .*\n`).ReplaceAllString(testKubeconfig, "")
 	config = strings.ReplaceAll(config, "  user:\n", "  user: {}\n")
-	os.WriteFile(filepath.Join(dir, ".kubeconfig"), []byte(config), 0o600)
+	ours.fs.WriteFile("/home/reader/.kube/config", []byte(config), 0o600)
+	os.Mkdir(filepath.Join(dir, ".kube"), 0o755)
+	os.WriteFile(filepath.Join(dir, ".kube/config"), []byte(strings.ReplaceAll(config, "https://127.0.0.1:6443", url)), 0o600)
 	data, err := os.ReadFile(script)
 	if err != nil {
 		t.Fatal(err)
@@ -194,8 +195,9 @@ func parity(t *testing.T, script string) {
 		lines++
 		line, stdin, _ := strings.Cut(line[2:], " <<< ")
 		c := exec.Command(realKubectl, fields(line)[1:]...)
+		c.Args[0] = "kubectl"
 		c.Dir = dir
-		c.Env = []string{"KUBECONFIG=" + filepath.Join(dir, ".kubeconfig"), "HOME=" + dir, "TZ=UTC", "PATH=" + os.Getenv("PATH"), "EDITOR=true"}
+		c.Env = []string{"HOME=" + dir, "TZ=UTC", "PATH=/usr/bin:/bin", "EDITOR=true"}
 		c.WaitDelay = time.Second // a child left behind may not hold the test up
 		c.Stdin = strings.NewReader(stdin)
 		var out, errs bytes.Buffer
@@ -210,7 +212,9 @@ func parity(t *testing.T, script string) {
 		}
 		code := c.ProcessState.ExitCode()
 		gotOut, gotErr, gotCode := ours.do(line, stdin)
-		clean := func(s string) string { return strings.ReplaceAll(plain(s), url, "https://127.0.0.1:6443") }
+		clean := func(s string) string {
+			return strings.NewReplacer(url, "https://127.0.0.1:6443", dir, "/home/reader").Replace(plain(s))
+		}
 		if clean(out.String()) != clean(gotOut) || clean(errs.String()) != clean(gotErr) || code != gotCode {
 			if differences[line] != "" {
 				known++

@@ -203,6 +203,9 @@ func (s *Session) namedObject(files FilenameOptions, args ...string) (*Info, err
 	if len(infos) == 0 {
 		return nil, ErrMissingResource
 	}
+	if len(infos) > 1 {
+		return nil, errors.New("cannot exec into multiple objects at a time")
+	}
 	return infos[0], nil
 }
 
@@ -291,8 +294,11 @@ func remoteError(err error) error {
 	if err == nil || errors.As(err, &exit) || errorsIsInterrupted(err) {
 		return err
 	}
+	const internal = "Internal error occurred: "
+	if errors.As(err, new(rest.UpgradeError)) {
+		return errors.New(internal + err.Error())
+	}
 	if apierrors.IsInternalError(err) {
-		const internal = "Internal error occurred: "
 		return errors.New(internal + internal + strings.TrimPrefix(strings.TrimPrefix(err.Error(), internal), internal))
 	}
 	return err

@@ -44,6 +44,7 @@ type portForwardOptions struct {
 	timeout   time.Duration
 	pod       *corev1.Pod
 	ports     []forwardedPort
+	wrong     error // with the numbers of the ports
 }
 
 type forwardedPort struct{ local, remote int }
@@ -135,16 +136,21 @@ func (o *portForwardOptions) port(text string, svc *corev1.Service) (forwardedPo
 			localText = strconv.Itoa(number)
 		}
 	}
-	if number < 1 || number > 65535 {
-		return forwardedPort{}, fmt.Errorf("error parsing remote port '%s': port must be between 1 and 65535", remote)
-	}
-	local := 0
-	if localText != "" {
-		if local, err = strconv.Atoi(localText); err != nil || local < 0 || local > 65535 {
-			return forwardedPort{}, fmt.Errorf("error parsing local port '%s': strconv.ParseUint: parsing %q: invalid syntax", localText, localText)
+	parse := func(what, text string) int {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil && o.wrong == nil {
+			o.wrong = fmt.Errorf("error parsing %s port '%s': %s", what, text, err)
 		}
+		return int(n)
 	}
-	return forwardedPort{local, number}, nil
+	p := forwardedPort{}
+	if localText != "" {
+		p.local = parse("local", localText)
+	}
+	if p.remote = parse("remote", strconv.Itoa(number)); p.remote == 0 && o.wrong == nil {
+		o.wrong = errors.New("remote port must be > 0")
+	}
+	return p, nil
 }
 
 func (o *portForwardOptions) namedPort(name string) (int, error) {
@@ -171,6 +177,9 @@ func (o *portForwardOptions) Run(s *Session) error {
 	}
 	if pod.Status.Phase != corev1.PodRunning {
 		return fmt.Errorf("unable to forward port because pod is not running. Current status=%v", pod.Status.Phase)
+	}
+	if o.wrong != nil {
+		return o.wrong
 	}
 	if s.Net == nil {
 		return errors.New("unable to listen: this machine has no network")

@@ -119,6 +119,13 @@ func (o *proxyOptions) Run(s *Session) error {
 	if o.socket != "" {
 		return errors.New("listen unix " + o.socket + ": not supported here")
 	}
+	if o.www != "" {
+		if info, err := s.FS.Stat(s.Path(o.www)); err != nil {
+			s.logLine('W', "proxy.go:200", "Failed to stat static file directory "+o.www+": "+openError(o.www, err).Error())
+		} else if !info.IsDir() {
+			s.logLine('W', "proxy.go:202", "Static file directory "+o.www+" is not a directory")
+		}
+	}
 	if o.disableFilter {
 		s.logLine('W', "proxy.go:180", "Request filter disabled, your proxy is vulnerable to XSRF attacks, please be cautious")
 	}
@@ -167,7 +174,7 @@ func (o *proxyOptions) serve(s *Session, c *Client, r *network.Request, spawn fu
 		return text(400, "400 Bad Request")
 	}
 	if !o.accepts(r, u.Path) {
-		return text(403, "Forbidden")
+		return text(403, "Forbidden\n")
 	}
 	if o.www != "" && strings.HasPrefix(u.Path, o.wwwPrefix) {
 		return o.file(s, strings.TrimPrefix(u.Path, o.wwwPrefix))

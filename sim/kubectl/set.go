@@ -309,7 +309,7 @@ func (o *setEnv) parse(s *Session) (env []tree.Map, remove []string, err error) 
 	}
 	for _, r := range remove {
 		if seen[r] {
-			return nil, nil, fmt.Errorf("can not both modify and remove an environment variable in the same command")
+			return nil, nil, errors.New("can not both modify and remove the same environment variable in the same command")
 		}
 	}
 	return env, remove, nil

@@ -22,7 +22,7 @@ import (
 
 func topCommand() *Command {
 	return &Command{
-		Use: "top [flags]", Short: "Display resource (CPU/memory) usage",
+		Use: "top [flags]", Short: "Display resource (CPU/memory) usage", New: needsSubcommand,
 		Long: "Shows the CPU and memory that nodes or pods use. The cluster needs a metrics server for it.",
 		Sub: []*Command{
 			{Use: "node [NAME | -l label]", Aliases: []string{"nodes", "no"}, Short: "Display resource (CPU/memory) usage of nodes", New: func() Verb { return &topOptions{nodes: true} }},

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"sigs.k8s.io/yaml"
 
-	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
+	"github.com/kubonsai/kubonsai/sim/api"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
@@ -54,8 +54,14 @@ const kustomizeVersion = "v5.8.1"
 
 // versionInfo is in the order in which the real one prints JSON.
 type versionInfo struct {
-	Major        string `json:"major"`
-	Minor        string `json:"minor"`
+	Major string `json:"major"`
+	Minor string `json:"minor"`
+	// A server's alone.
+	EmulationMajor        string `json:"emulationMajor,omitempty"`
+	EmulationMinor        string `json:"emulationMinor,omitempty"`
+	MinCompatibilityMajor string `json:"minCompatibilityMajor,omitempty"`
+	MinCompatibilityMinor string `json:"minCompatibilityMinor,omitempty"`
+
 	GitVersion   string `json:"gitVersion"`
 	GitCommit    string `json:"gitCommit"`
 	GitTreeState string `json:"gitTreeState"`
@@ -119,7 +125,6 @@ func (o *versionOptions) server(s *Session, client *versionInfo) (*versionInfo, 
 	if err != nil {
 		return nil, err
 	}
-	get := func(f string) string { return tree.String(t, f) }
-	return &versionInfo{get("major"), get("minor"), get("gitVersion"), get("gitCommit"), get("gitTreeState"), get("buildDate"),
-		get("goVersion"), get("compiler"), get("platform")}, nil
+	v := &versionInfo{}
+	return v, api.FromTree(t, v)
 }

@@ -255,10 +255,22 @@ func (k *Kubelet) Exec(o *corev1.Pod, name string, command []string, opts ExecOp
 		return nil, err
 	}
 	if !c.running() {
-		return nil, apierrors.NewInternalError(fmt.Errorf("error executing command in container: container is not running"))
+		return notFound(name), nil
 	}
 	return &execStream{k: k, cur: c.cur, command: command, opts: opts}, nil
 }
+
+// notFound is a stream to a container that does not run, which the kubelet
+// cannot tell from one that there is not.
+func notFound(container string) rest.Stream {
+	return noStream{rest.UpgradeError(fmt.Sprintf("container not found (%q)", container))}
+}
+
+type noStream struct{ err error }
+
+func (s noStream) Run(rest.StreamOptions) error { return s.err }
+func (noStream) Resize(int, int)                {}
+func (noStream) Close()                         {}
 
 type execStream struct {
 	k       *Kubelet
@@ -318,7 +330,7 @@ func (k *Kubelet) Attach(o *corev1.Pod, name string, opts ExecOptions) (rest.Str
 		return nil, err
 	}
 	if !c.running() {
-		return nil, apierrors.NewInternalError(fmt.Errorf("error attaching to container: container is in %s state", "CONTAINER_EXITED"))
+		return notFound(name), nil
 	}
 	return &attachStream{k: k, cur: c.cur}, nil
 }

@@ -8,6 +8,7 @@ package rest
 import (
 	"io"
 	"net/url"
+	"time"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 )
@@ -59,7 +60,17 @@ type Response struct {
 	ContentType string
 	Watch       Watch
 	Stream      Stream
+	// Later says that the error is about something that is being made: who
+	// serves the request may ask again, as upstream's server does before it
+	// answers (LaterTries times, LaterAfter apart).
+	Later bool
 }
+
+// How upstream's admission waits for a namespace's default service account.
+const (
+	LaterTries = 10
+	LaterAfter = 150 * time.Millisecond
+)
 
 // Handler serves the API.
 type Handler interface {
@@ -146,3 +157,9 @@ type ExitError struct {
 }
 
 func (e *ExitError) Error() string { return e.Message }
+
+// UpgradeError is why the kubelet did not open a stream to a container. Its
+// text is what the API server says of that.
+type UpgradeError string
+
+func (e UpgradeError) Error() string { return "unable to upgrade connection: " + string(e) }

@@ -12,11 +12,14 @@ package transcript
 
 import (
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
+
+	"sigs.k8s.io/yaml"
 )
 
 // Step is one recorded command.
@@ -245,6 +248,26 @@ func viewOf(s Step) view {
 		return out
 	}
 	return view{exit: s.Exit, stdout: lines(s.Stdout), stderr: lines(s.Stderr)}
+}
+
+// Differences are the steps of a collection of transcripts that the simulation
+// cannot repeat, each by "scenario step" and with the reason.
+type Differences struct {
+	Never  map[string]string
+	Chance map[string]string // with some seeds only, for chance decided in the recording too
+}
+
+// Has reports whether the step is listed.
+func (d *Differences) Has(key string) bool { return d.Never[key] != "" || d.Chance[key] != "" }
+
+// LoadDifferences reads differences.yaml.
+func LoadDifferences(fsys fs.FS) (*Differences, error) {
+	data, err := fs.ReadFile(fsys, "differences.yaml")
+	if err != nil {
+		return nil, err
+	}
+	d := &Differences{}
+	return d, yaml.UnmarshalStrict(data, d)
 }
 
 // Difference says how one step differs; Lines begin with "stdout - " for what

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -90,7 +91,9 @@ func parseScript(text string) (comments []string, out []directive, err error) {
 	return comments, out, nil
 }
 
+// background is a command under way.
 type background struct {
+	pace           Pace
 	command        string
 	at             float64
 	run            *sim.Run
@@ -100,8 +103,40 @@ type background struct {
 // stepLimit is how much virtual time one step may take before it is interrupted.
 const stepLimit = time.Hour
 
+// Pace is what moves the machine of a recording.
+type Pace interface {
+	// Do calls fn while nothing else touches the machine.
+	Do(fn func(m *sim.Machine))
+	// Jump is sim.Machine.Jump; it calls done as Do calls its function.
+	Jump(limit time.Time, done func() bool) bool
+}
+
+// headless moves a machine that nothing else touches.
+type headless struct{ *sim.Machine }
+
+func (h headless) Do(fn func(*sim.Machine)) { fn(h.Machine) }
+
+// Prepare completes the options of a machine for the scenario: its files, and
+// images that need no pulling, as on the cluster of the real recordings.
+func (s *Scenario) Prepare(opts sim.Options) sim.Options {
+	opts.ImagesPresent = true
+	opts.Files = maps.Clone(s.Files)
+	return opts
+}
+
 // Record runs the scenario in a fresh cluster and returns its transcript.
 func Record(s *Scenario, opts sim.Options) (string, error) {
+	m, err := sim.New(s.Prepare(opts))
+	if err != nil {
+		return "", err
+	}
+	defer m.Close()
+	return RecordOn(s, headless{m})
+}
+
+// RecordOn is Record on a machine made with Scenario.Prepare's options, which
+// stays open.
+func RecordOn(s *Scenario, pace Pace) (string, error) {
 	comments, script, err := parseScript(s.Script)
 	if err != nil {
 		return "", err
@@ -128,21 +163,17 @@ func Record(s *Scenario, opts sim.Options) (string, error) {
 			}
 		}
 	}
-	opts.ImagesPresent = true
-	opts.Files = map[string][]byte{}
-	for name, data := range s.Files {
-		opts.Files[name] = data
-	}
-	c, err := sim.New(opts)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	start := c.Now()
-	elapsed := func() float64 { return c.Now().Sub(start).Seconds() }
+	r := &recorder{pace: pace}
+	start := r.now()
+	elapsed := func() float64 { return r.now().Sub(start).Seconds() }
+	// A step begins when it was recorded to, and as long after the one before it
+	// as it was, should that have begun late.
+	late := time.Duration(0)
 	notBefore := func(i int) {
 		if w, ok := want[number[i]]; ok {
-			c.JumpTo(start.Add(time.Duration(w.At * float64(time.Second))))
+			at := start.Add(time.Duration(w.At * float64(time.Second)))
+			r.jumpTo(at.Add(late))
+			late = r.now().Sub(at)
 		}
 	}
 	var steps []Step
@@ -150,36 +181,35 @@ func Record(s *Scenario, opts sim.Options) (string, error) {
 	for i, d := range script {
 		switch d.kind {
 		case 'w':
-			c.JumpTo(c.Now().Add(time.Duration(d.delay * float64(time.Second))))
+			r.jumpTo(r.now().Add(time.Duration(d.delay * float64(time.Second))))
 		case '$':
 			notBefore(i)
-			var out, errs strings.Builder
 			at := elapsed()
-			run := c.Terminal("1").Start(d.text, sim.RunOptions{OnOutput: collect(&out, &errs)})
-			ended := func() bool { _, done := run.Done(); return done }
-			if !c.Jump(c.Now().Add(stepLimit), ended) {
-				End(c, run)
+			b := r.start("1", d.text)
+			if !r.pace.Jump(r.now().Add(stepLimit), b.ended) {
+				r.end(b)
 			}
-			code, done := run.Done()
+			code, done := b.done()
 			if !done {
 				return "", errors.New("step " + strconv.Itoa(number[i]) + " cannot be ended: " + d.text)
 			}
 			steps = append(steps, Step{N: number[i], At: at, Exit: strconv.Itoa(code), Command: d.text,
-				Stdout: Lines(out.String()), Stderr: Lines(errs.String())})
+				Stdout: Lines(b.stdout.String()), Stderr: Lines(b.stderr.String())})
 		case '&':
 			notBefore(i)
-			b := &background{command: d.text, at: elapsed()}
-			b.run = c.Terminal(d.name).Start(d.text, sim.RunOptions{OnOutput: collect(&b.stdout, &b.stderr)})
+			at := elapsed()
+			b := r.start(d.name, d.text)
+			b.command, b.at = d.text, at
 			running[d.name] = b
 			// The second terminal is up before the next command begins.
-			c.JumpTo(c.Now().Add(300 * time.Millisecond))
+			r.jumpTo(r.now().Add(300 * time.Millisecond))
 		case 's':
 			b := running[d.name]
 			if b == nil {
 				return "", fmt.Errorf("stop %s: nothing of that name was started", d.name)
 			}
 			delete(running, d.name)
-			End(c, b.run)
+			r.end(b)
 			steps = append(steps, Step{N: number[i], At: b.at, Exit: "0",
 				Command: b.command + SecondTerminal,
 				Stdout:  Lines(b.stdout.String()), Stderr: Lines(b.stderr.String())})
@@ -188,13 +218,49 @@ func Record(s *Scenario, opts sim.Options) (string, error) {
 	return Format(comments, steps), nil
 }
 
+// recorder runs the steps of one recording.
+type recorder struct{ pace Pace }
+
+func (r *recorder) now() (t time.Time) {
+	r.pace.Do(func(m *sim.Machine) { t = m.Now() })
+	return t
+}
+
+func (r *recorder) jumpTo(t time.Time) { r.pace.Jump(t, func() bool { return false }) }
+
+func (r *recorder) start(terminal, command string) *background {
+	b := &background{pace: r.pace}
+	r.pace.Do(func(m *sim.Machine) {
+		b.run = m.Terminal(terminal).Start(command, sim.RunOptions{OnOutput: collect(&b.stdout, &b.stderr)})
+	})
+	return b
+}
+
+func (r *recorder) end(b *background) { end(r.pace, b.run) }
+
+func (b *background) ended() bool {
+	_, done := b.run.Done()
+	return done
+}
+
+func (b *background) done() (code int, done bool) {
+	b.pace.Do(func(*sim.Machine) { code, done = b.run.Done() })
+	return code, done
+}
+
 // End interrupts a command, and kills it if it takes no heed of that.
-func End(c *sim.Machine, run *sim.Run) {
+func End(m *sim.Machine, run *sim.Run) { end(headless{m}, run) }
+
+func end(pace Pace, run *sim.Run) {
 	ended := func() bool { _, done := run.Done(); return done }
-	run.Interrupt()
-	if !c.Jump(c.Now().Add(time.Minute), ended) {
-		run.Kill()
-		c.Jump(c.Now().Add(time.Minute), ended)
+	within := func() (limit time.Time) {
+		pace.Do(func(m *sim.Machine) { limit = m.Now().Add(time.Minute) })
+		return limit
+	}
+	pace.Do(func(*sim.Machine) { run.Interrupt() })
+	if !pace.Jump(within(), ended) {
+		pace.Do(func(*sim.Machine) { run.Kill() })
+		pace.Jump(within(), ended)
 	}
 }
 

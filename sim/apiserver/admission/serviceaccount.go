@@ -52,6 +52,9 @@ var ServiceAccount = Plugin{Name: "ServiceAccount", Admit: func(a *apiserver.Att
 	pod.Spec.DeprecatedServiceAccount = pod.Spec.ServiceAccountName
 	sa, ok := get[*corev1.ServiceAccount](a, "serviceaccounts", a.Namespace, pod.Spec.ServiceAccountName)
 	if !ok {
+		if pod.Spec.ServiceAccountName == "default" { // which a controller makes
+			a.Later()
+		}
 		return forbid(a, "error looking up service account %s/%s: serviceaccount %q not found", a.Namespace, pod.Spec.ServiceAccountName, pod.Spec.ServiceAccountName)
 	}
 	automount := true

@@ -525,7 +525,9 @@ func SplitRules(rules []rbacv1.PolicyRule) []Rule {
 			}
 		}
 		for _, u := range r.NonResourceURLs {
-			add(Rule{URLs: []string{u}, Verbs: r.Verbs})
+			for _, v := range r.Verbs { // these are not joined
+				out = append(out, Rule{URLs: []string{u}, Verbs: []string{v}})
+			}
 		}
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].order() < out[j].order() })

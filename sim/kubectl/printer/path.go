@@ -112,6 +112,7 @@ type Columns struct {
 	NoHeaders bool
 	paths     []*jsonpath.JSONPath
 	printed   bool
+	wrong     error // with the paths, told after the headings
 }
 
 var relaxed = lazy(`^\{\.?([^{}]+)\}$|^\.?([^{}]+)$`)
@@ -177,8 +178,8 @@ func (c *Columns) add(header, path string) error {
 		return err
 	}
 	p := jsonpath.New(fmt.Sprintf("column%d", len(c.paths))).AllowMissingKeys(true)
-	if err := p.Parse(spec); err != nil {
-		return err
+	if err := p.Parse(spec); err != nil && c.wrong == nil {
+		c.wrong = err
 	}
 	c.Headers = append(c.Headers, header)
 	c.paths = append(c.paths, p)
@@ -196,6 +197,9 @@ func (c *Columns) Print(obj any, out io.Writer) error {
 		fmt.Fprintln(w, strings.Join(c.Headers, "\t"))
 	}
 	c.printed = true
+	if c.wrong != nil {
+		return c.wrong
+	}
 	m, err := toTree(obj)
 	if err != nil {
 		return err

@@ -31,11 +31,30 @@ type Event struct {
 	Object any
 }
 
+// List is a v1 List that kubectl made itself.
+type List struct {
+	Kind       string   `json:"kind"`
+	APIVersion string   `json:"apiVersion"`
+	Metadata   tree.Map `json:"metadata"`
+	Items      []any    `json:"items"`
+}
+
+// NewList returns a List of trees.
+func NewList(items []any) *List {
+	return &List{Kind: "List", APIVersion: "v1", Metadata: tree.Map{}, Items: items}
+}
+
+func (l *List) tree() tree.Map {
+	return tree.Map{"apiVersion": l.APIVersion, "kind": l.Kind, "metadata": l.Metadata, "items": l.Items}
+}
+
 // toTree is the object as a tree, its own or a converted one.
 func toTree(obj any) (tree.Map, error) {
 	switch o := obj.(type) {
 	case tree.Map:
 		return o, nil
+	case *List:
+		return o.tree(), nil
 	case *Event:
 		inner, err := toTree(o.Object)
 		if err != nil {
@@ -53,6 +72,8 @@ func withoutManagedFields(obj any) any {
 	switch o := obj.(type) {
 	case *Event:
 		return &Event{o.Type, withoutManagedFields(o.Object)}
+	case *List:
+		return NewList(tree.Slice(withoutManagedFields(o.tree()).(tree.Map), "items"))
 	case tree.Map:
 		if items, ok := o["items"].([]any); ok {
 			c := make(tree.Map, len(o))
@@ -85,6 +106,13 @@ func withoutManagedFields(obj any) any {
 		}
 		c["metadata"] = m
 		return c
+	case *metav1.List:
+		c := *o
+		c.Items = make([]metav1.Object, len(o.Items))
+		for i, it := range o.Items {
+			c.Items[i] = withoutManagedFields(it).(metav1.Object)
+		}
+		return &c
 	case metav1.Object:
 		if len(o.GetObjectMeta().ManagedFields) == 0 {
 			return o

@@ -21,6 +21,38 @@ func Strategic(doc, patch tree.Map, t *schema.Type) (tree.Map, error) {
 	return out, err
 }
 
+// Ordered applies a strategic merge patch as kustomize does: of a list that is
+// merged, the patch's elements come first, in its order.
+func Ordered(doc, patch tree.Map, t *schema.Type) (tree.Map, error) {
+	if t != nil {
+		patch = tree.Copy(patch)
+		setOrder(patch, typeOf(t))
+	}
+	return Strategic(doc, patch, t)
+}
+
+func setOrder(patch tree.Map, n node) {
+	for _, k := range tree.Keys(patch) {
+		f := n.field(k)
+		switch v := patch[k].(type) {
+		case tree.Map:
+			setOrder(v, f)
+		case []any:
+			if !f.strategy("merge") || !isMaps(v, nil) {
+				continue
+			}
+			var order []any
+			for _, e := range v {
+				if m, ok := e.(tree.Map); ok && m[directive] == nil {
+					order = append(order, tree.Map{f.mergeKey(): m[f.mergeKey()]})
+					setOrder(m, f.item())
+				}
+			}
+			patch[elementOrder+k] = order
+		}
+	}
+}
+
 // Merge applies a JSON merge patch.
 func Merge(doc, patch tree.Map) tree.Map {
 	out := tree.Copy(doc)

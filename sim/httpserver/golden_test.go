@@ -1,0 +1,115 @@
+// The real kubectl in place of ours: on the transcripts of a real cluster, where
+// what differs here and not with ours is the server's fault, and beside ours on
+// scenarios of its own.
+
+package httpserver
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/kubonsai/kubonsai/sim"
+	"github.com/kubonsai/kubonsai/sim/transcript"
+)
+
+const transcripts = "../testdata/transcripts"
+
+// realDifferences are the steps that are not equal with the real kubectl alone,
+// each with the reason.
+var realDifferences = map[string]string{}
+
+func scenarios(t *testing.T, dir string, run func(t *testing.T, s *transcript.Scenario)) {
+	if _, err := os.Stat(realKubectl); err != nil || testing.Short() {
+		t.Skip("the real kubectl has not been built: make parity")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		t.Run(e.Name(), func(t *testing.T) {
+			t.Parallel()
+			s, err := transcript.Load(os.DirFS(dir), e.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			run(t, s)
+		})
+	}
+}
+
+// recordReal runs the scenario with the real kubectl.
+func recordReal(t *testing.T, s *transcript.Scenario) []transcript.Step {
+	text, err := transcript.RecordOn(s, newRealMachine(t, s, sim.Options{Seed: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return transcript.Parse(text)
+}
+
+func TestGoldenRealKubectl(t *testing.T) {
+	known, err := transcript.LoadDifferences(os.DirFS(transcripts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scenarios(t, transcripts, func(t *testing.T, s *transcript.Scenario) {
+		want := transcript.Parse(s.Transcript)
+		equal, diffs := transcript.Compare(want, recordReal(t, s))
+		t.Logf("%d of %d steps are equal", equal, len(want))
+		differ := map[string]bool{}
+		for _, d := range diffs {
+			key := s.Name + " " + strconv.Itoa(d.N)
+			differ[key] = true
+			if !known.Has(key) && realDifferences[key] == "" {
+				t.Errorf("step %d: $ %s\n    %s", d.N, d.Command, strings.Join(d.Lines, "\n    "))
+			}
+		}
+		for key := range realDifferences {
+			if strings.HasPrefix(key, s.Name+" ") && !differ[key] {
+				t.Errorf("%s has become equal: take it off the list", key)
+			}
+		}
+	})
+}
+
+// besideDifferences are the steps in which ours and the real one differ, each
+// with the reason.
+var besideDifferences = map[string]string{}
+
+// TestBesideRealKubectl runs scenarios in two equal clusters, one with our
+// kubectl and one with the real one: what both print must be equal.
+func TestBesideRealKubectl(t *testing.T) {
+	scenarios(t, "testdata/beside", func(t *testing.T, s *transcript.Scenario) {
+		text, err := transcript.Record(s, sim.Options{Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, theirs := transcript.Parse(text), recordReal(t, s)
+		for i, step := range ours {
+			real := theirs[i]
+			key := s.Name + " " + strconv.Itoa(step.N)
+			equal := step.Exit == real.Exit && slices.Equal(normal(step.Stdout), normal(real.Stdout)) && slices.Equal(normal(step.Stderr), normal(real.Stderr))
+			switch {
+			case equal && besideDifferences[key] != "":
+				t.Errorf("%s has become equal: take it off the list", key)
+			case !equal && besideDifferences[key] == "":
+				t.Errorf("step %d\n%s\n--- ours\n%s", step.N, transcript.Format(nil, []transcript.Step{real}), transcript.Format(nil, []transcript.Step{step}))
+			}
+		}
+		t.Logf("%d steps", len(ours))
+	})
+}
+
+func normal(lines []string) []string {
+	var out []string
+	for _, l := range lines {
+		out = append(out, transcript.Normalize(l))
+	}
+	return out
+}
