@@ -12,6 +12,7 @@ import (
 	"time"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/clock"
 	"github.com/kubonsai/kubonsai/sim/container/image"
 	"github.com/kubonsai/kubonsai/sim/kernel"
@@ -61,6 +62,9 @@ type Options struct {
 	// CloudLoadBalancer gives services of type LoadBalancer an address; without
 	// a cloud, as on kind, they stay pending. See Cluster.SwitchLoadBalancer.
 	CloudLoadBalancer bool
+	// Authority signs the certificates that clients of the cluster ask for; nil is
+	// one for the inside of the simulation, which computes no signatures.
+	Authority apiserver.Authority
 	// Log is told of faults of the simulation itself; nil drops them.
 	Log func(text string)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/container"
+	"github.com/kubonsai/kubonsai/sim/controller/certificates"
 	"github.com/kubonsai/kubonsai/sim/controller/crd"
 	"github.com/kubonsai/kubonsai/sim/controller/cronjob"
 	"github.com/kubonsai/kubonsai/sim/controller/daemonset"
@@ -80,7 +81,7 @@ func (c *Cluster) firstLoadBalancer() netip.Addr {
 // wire makes all parts. Nothing runs before the host's first turn.
 func (c *Cluster) wire(state *kept) error {
 	c.server = apiserver.New(apiserver.Options{
-		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: admission.Default(), Authorizer: rbac.New(c.store),
+		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: admission.Default(), Authorizer: rbac.New(c.store), Authority: c.opts.Authority,
 		Address: netip.AddrPortFrom(c.spec.FirstNode, c.apiPort()).String(), ServiceRange: c.spec.ServiceSubnet,
 		OnPanic: func(r any, stack []byte) { c.opts.Log(fmt.Sprintf("the API server panicked: %v\n%s", r, stack)) },
 	})
@@ -161,6 +162,7 @@ func (c *Cluster) wire(state *kept) error {
 	namespace.New(manager, c.factory, discover)
 	serviceaccount.New(manager, c.factory, "")
 	podgc.New(manager, c.factory)
+	certificates.New(manager, c.factory, c.server.Authority())
 	endpoints.New(manager, c.factory)
 	endpointslice.New(manager, c.factory)
 	endpointslicemirroring.New(manager, c.factory)

@@ -52,6 +52,8 @@ type Attributes struct {
 	Context     *resource.Context
 	// Warn adds a Warning header to the answer.
 	Warn func(string)
+	// Authorize asks what somebody may do.
+	Authorize func(AccessAttributes) (allowed bool, reason string)
 }
 
 // Admission looks at writes before they are stored. Errors should be
@@ -68,9 +70,19 @@ type admitAll struct{}
 func (admitAll) Admit(*Attributes) error    { return nil }
 func (admitAll) Validate(*Attributes) error { return nil }
 
+// ask asks what somebody may do; the cluster's own parts may do everything.
+func (c *call) ask(a AccessAttributes) (allowed bool, reason string) {
+	if c.req.User == nil && a.User == Administrator {
+		return true, ""
+	}
+	return c.s.authorizer.Authorize(a)
+}
+
 func (c *call) attributes(operation string, obj, old metav1.Object) *Attributes {
 	a := &Attributes{Operation: operation, Kind: c.kind, Subresource: c.subresource, Namespace: c.namespace, Name: c.name,
-		Object: obj, Old: old, DryRun: c.options.dryRun, User: c.user(), Context: c.s.context(), Warn: c.warn}
+		Object: obj, Old: old, DryRun: c.options.dryRun, User: c.user(), Context: c.s.context(), Warn: c.warn,
+		Authorize: c.ask}
+	a.Context.User = a.User
 	if a.Name == "" && obj != nil {
 		a.Name = obj.GetObjectMeta().Name
 	}

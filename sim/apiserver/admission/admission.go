@@ -64,6 +64,9 @@ func Default() Chain {
 		DefaultTolerationSeconds,
 		DefaultStorageClass,
 		StorageObjectInUseProtection,
+		CertificateApproval,
+		CertificateSigning,
+		CertificateSubjectRestriction,
 		DefaultIngressClass,
 		ResourceQuota,
 	}
