@@ -147,7 +147,9 @@ func StatusGiven[T metav1.Object](c *Client, obj T) (T, error) {
 func Update[T metav1.Object](c *Client, obj T) (T, error) { return UpdateSubresource(c, obj, "") }
 
 // UpdateStatus replaces the object's status.
-func UpdateStatus[T metav1.Object](c *Client, obj T) (T, error) { return UpdateSubresource(c, obj, "status") }
+func UpdateStatus[T metav1.Object](c *Client, obj T) (T, error) {
+	return UpdateSubresource(c, obj, "status")
+}
 
 // UpdateSubresource replaces what a subresource of the object may change.
 func UpdateSubresource[T metav1.Object](c *Client, obj T, sub string) (T, error) {

@@ -55,12 +55,15 @@ func visitName(name []byte, fn func(part, value string)) {
 	for len(name) > 0 {
 		var set []byte
 		_, set, name = Next(name)
-		_, pair, _ := Next(set)
-		_, id, value := Next(pair)
-		_, text, _ := Next(value)
-		for _, p := range nameParts {
-			if len(id) == 3 && id[2] == p.id {
-				fn(p.name, string(text))
+		for len(set) > 0 {
+			var pair []byte
+			_, pair, set = Next(set)
+			_, id, value := Next(pair)
+			_, text, _ := Next(value)
+			for _, p := range nameParts {
+				if len(id) == 3 && id[2] == p.id {
+					fn(p.name, string(text))
+				}
 			}
 		}
 	}
@@ -302,6 +305,17 @@ func ParseRequest(text []byte) (*Request, error) {
 
 // Name returns the common name and the organizations.
 func (r *Request) Name() (common string, organizations []string) { return subjectOf(r.Subject) }
+
+// NameParts are the subject's parts of one kind (OU, C …).
+func (r *Request) NameParts(kind string) (out []string) {
+	_, body, _ := Next(r.Subject)
+	visitName(body, func(part, value string) {
+		if part == kind {
+			out = append(out, value)
+		}
+	})
+	return out
+}
 
 func subjectOf(name []byte) (common string, organizations []string) {
 	_, body, _ := Next(name)
