@@ -34,6 +34,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/controller/resourcequota"
 	"github.com/kubonsai/kubonsai/sim/controller/serviceaccount"
 	"github.com/kubonsai/kubonsai/sim/controller/statefulset"
+	"github.com/kubonsai/kubonsai/sim/controller/validatingadmissionpolicystatus"
 	"github.com/kubonsai/kubonsai/sim/kubelet"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/network/proxy"
@@ -162,6 +163,7 @@ func (c *Cluster) wire(state *kept) error {
 	namespace.New(manager, c.factory, discover)
 	serviceaccount.New(manager, c.factory, "")
 	podgc.New(manager, c.factory)
+	validatingadmissionpolicystatus.New(manager, c.factory, c.server.Kinds)
 	certificates.New(manager, c.factory, c.server.Authority())
 	endpoints.New(manager, c.factory)
 	endpointslice.New(manager, c.factory)

@@ -68,6 +68,7 @@ func Default() Chain {
 		CertificateSigning,
 		CertificateSubjectRestriction,
 		DefaultIngressClass,
+		ValidatingAdmissionPolicy(),
 		ResourceQuota,
 	}
 }
