@@ -65,6 +65,9 @@ type Options struct {
 	// Authority signs the certificates that clients of the cluster ask for; nil is
 	// one for the inside of the simulation, which computes no signatures.
 	Authority apiserver.Authority
+	// Webhooks calls admission webhooks that have a URL; nil reaches none. Those
+	// that have a Service are looked for in the cluster.
+	Webhooks func(c *apiserver.WebhookCall) (code int, body []byte, err error)
 	// Log is told of faults of the simulation itself; nil drops them.
 	Log func(text string)
 }

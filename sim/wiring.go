@@ -120,6 +120,7 @@ func (c *Cluster) wire(state *kept) error {
 		PodNet: c.spec.PodSubnet, DNS: c.dnsAddress(),
 	})
 	c.server.SetNodeProxy(nodeProxy{c.kubelet})
+	c.server.SetWebhooks(webhooks{c})
 	c.server.SetView("nodes", c.kubelet.NodeView)
 	c.server.SetView("leases.coordination.k8s.io", c.kubelet.LeaseView)
 	c.proxy.Nodes = c.kubelet

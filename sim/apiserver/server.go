@@ -55,6 +55,7 @@ type Server struct {
 	store      *store.Store
 	clock      *clock.Clock
 	nodes      NodeProxy
+	webhooks   Webhooks
 	admission  Admission
 	authorizer Authorizer
 	authority  Authority
@@ -65,6 +66,7 @@ type Server struct {
 	uids     *seed.Stream
 	suffixes *seed.Stream
 	tokens   *seed.Stream
+	reviews  *seed.Stream
 	secret   string // signs tokens
 
 	kinds    *registry
@@ -81,7 +83,7 @@ func New(o Options) *Server {
 		store: o.Store, clock: o.Clock, nodes: o.Nodes, admission: o.Admission,
 		authorizer: o.Authorizer, authority: o.Authority, address: o.Address, onPanic: o.OnPanic,
 		uids: o.Seed.Stream("apiserver/uid"), suffixes: o.Seed.Stream("apiserver/name-suffix"),
-		tokens: o.Seed.Stream("apiserver/token"),
+		tokens: o.Seed.Stream("apiserver/token"), reviews: o.Seed.Stream("apiserver/review"),
 		kinds:  newRegistry(),
 		secret: newSecret(o.Seed.Seed()),
 		coarse: map[coarseWrite][]metav1.ManagedFieldsEntry{},

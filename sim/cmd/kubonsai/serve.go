@@ -63,7 +63,8 @@ func serve(args []string) int {
 	if err != nil {
 		return fail("serve", fmt.Errorf("--nodes: %w", err))
 	}
-	opts := sim.Options{Seed: *seed, Nodes: count, Shapes: shapes, Start: time.Now(), MetricsServer: *metrics, CloudLoadBalancer: *cloud, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }}
+	opts := sim.Options{Seed: *seed, Nodes: count, Shapes: shapes, Start: time.Now(), MetricsServer: *metrics, CloudLoadBalancer: *cloud,
+		Webhooks: httpserver.CallWebhook, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }}
 	var dir *journal.Dir
 	if *data != "" {
 		var err error
