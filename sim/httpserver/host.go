@@ -28,6 +28,7 @@ type Host struct {
 	onError func(error)
 	sync    func() error // nil, or makes durable what has been flushed
 	openapi openapiV2
+	encoded encodings
 }
 
 // Syncer is a store.Backend whose batches must be made durable by a call, which

@@ -95,6 +95,10 @@ func asJSON(req *rest.Request) error {
 // write sends an answer that is complete. Objects are immutable, so nothing
 // stops while they are encoded.
 func (h *Host) write(w http.ResponseWriter, r *http.Request, req *rest.Request, resp *rest.Response) {
+	if contentType, ok := apiserver.Streams(req, resp); ok {
+		h.writeList(w, r, contentType, resp)
+		return
+	}
 	contentType, data, err := apiserver.Encode(req, resp)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -148,33 +152,34 @@ func (h *Host) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Res
 	w.WriteHeader(http.StatusOK)
 	flush(w)
 	for {
-		var out []byte
+		var events []rest.Event
 		var done bool
-		var err error
 		h.Do(func(*sim.Machine) {
-			for len(out) < 1<<20 {
+			for len(events) < eventsAtOnce {
 				e, ok := resp.Watch.Next()
 				if !ok {
 					break
 				}
-				var line []byte
-				if line, err = apiserver.EncodeWatchEvent(e); err != nil {
-					return
-				}
-				out = append(out, line...)
+				events = append(events, e)
 			}
-			done = resp.Watch.Done()
+			done = resp.Watch.Done() && len(events) < eventsAtOnce
 		})
-		if len(out) > 0 {
-			if _, werr := w.Write(out); werr != nil {
+		for _, e := range events {
+			line, err := h.encoded.event(e)
+			if err != nil {
 				return
 			}
+			if _, err := w.Write(line); err != nil {
+				return
+			}
+		}
+		if len(events) > 0 {
 			flush(w)
 		}
-		if done || err != nil {
+		if done {
 			return
 		}
-		if len(out) >= 1<<20 {
+		if len(events) == eventsAtOnce {
 			continue
 		}
 		select {
