@@ -11,7 +11,9 @@ import (
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/kernel"
+	"github.com/kubonsai/kubonsai/sim/kubectl"
 	"github.com/kubonsai/kubonsai/sim/network"
+	"github.com/kubonsai/kubonsai/sim/pki"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
@@ -59,12 +61,34 @@ func (c *Cluster) ServeStranger(req *rest.Request) *rest.Response {
 	if token, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer "); ok {
 		user, err := c.server.Authenticate(strings.TrimSpace(token))
 		if err != nil {
-			e := apierrors.NewUnauthorized("Unauthorized")
-			return &rest.Response{Code: int(e.ErrStatus.Code), Object: e.Object()}
+			return unauthorized()
 		}
 		req.User = user
 	}
 	return c.server.Serve(req)
+}
+
+// serveReader serves a request of the reader's kubectl, whose kubeconfig says who
+// sends it: a token, a certificate that the cluster's authority has signed, or
+// what the cluster's tool has put there for the administrator.
+func (c *Cluster) serveReader(req *rest.Request) *rest.Response {
+	shown := req.Header.Get(kubectl.CertificateHeader)
+	if shown == "" {
+		return c.ServeStranger(req)
+	}
+	if cert, err := pki.ParseCertificate([]byte(shown)); err == nil {
+		user, err := c.server.CertificateUser(cert)
+		if err != nil {
+			return unauthorized()
+		}
+		req.User = user
+	}
+	return c.server.Serve(req)
+}
+
+func unauthorized() *rest.Response {
+	e := apierrors.NewUnauthorized("Unauthorized")
+	return &rest.Response{Code: int(e.ErrStatus.Code), Object: e.Object()}
 }
 
 // serveAPI answers one request from the network.

@@ -99,7 +99,7 @@ func (m *Machine) tracer() *simctl.Tracer {
 	}
 }
 
-// connect finds the API server of a kubeconfig's URL.
+// connect finds the API server of a kubeconfig's URL, as kubectl sees it.
 func (m *Machine) connect(server string) (rest.Handler, error) {
 	refused := &network.Error{Kind: network.Refused, Host: server}
 	u, err := url.Parse(server)
@@ -123,7 +123,7 @@ func (m *Machine) connect(server string) (rest.Handler, error) {
 		if !c.Up() {
 			break
 		}
-		return c.server, nil
+		return rest.HandlerFunc(c.serveReader), nil
 	}
 	return nil, refused
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/apiserver/admission"
 	"github.com/kubonsai/kubonsai/sim/clock"
 	"github.com/kubonsai/kubonsai/sim/container/image"
@@ -67,6 +68,12 @@ type Options struct {
 	CloudLoadBalancer bool
 	// Limits bound what the machine holds, beyond what bounds every machine.
 	Limits Limits
+	// Authority signs the certificates that clients of the cluster ask for; nil is
+	// one for the inside of the simulation, which computes no signatures.
+	Authority apiserver.Authority
+	// Webhooks calls admission webhooks that have a URL; nil reaches none. Those
+	// that have a Service are looked for in the cluster.
+	Webhooks func(c *apiserver.WebhookCall) (code int, body []byte, err error)
 	// Log is told of faults of the simulation itself; nil drops them.
 	Log func(text string)
 }

@@ -215,6 +215,7 @@ X
 		{get("nobody.example", "/who/me?x=1"), "GET /me?x=1 HTTP/1.1\n"},
 		{"curl -s -o /dev/null -w '%{http_code} %{redirect_url}\n' -H 'Host: safe.example' localhost/p", "308 https://safe.example/p\n"},
 		{"curl -sk -H 'Host: safe.example' https://localhost/ | head -2 | tail -1", "Version: 1.0.0\n"},
+		{"kubectl create ingress again --class=nginx --rule='hello.example/two=two:80'", "error: failed to create ingress: admission webhook \"validate.nginx.ingress.kubernetes.io\" denied the request: host \"hello.example\" and path \"/two\" is already defined in ingress default/hello\n"},
 		{"kubonsai trace -H hello.example http://localhost/two | grep ingress\\ ; kubonsai trace -H hello.example http://localhost/none > /dev/null; echo $?", "ingress    default/hello, host hello.example, Prefix path /two: service two\n1\n"},
 		{"kubectl scale deployment one --replicas=0; sleep 5; " + get("hello.example", "/"), "deployment.apps/one scaled\n>503 Service Temporarily Unavailable</title\n"},
 		{"kubectl apply -f - <<X\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: two}\nspec: {podSelector: {matchLabels: {app: two}}}\nX\n" + get("hello.example", "/two"), "networkpolicy.networking.k8s.io/two created\n>504 Gateway Time-out</title\n"},

@@ -12,6 +12,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/container"
+	"github.com/kubonsai/kubonsai/sim/controller/certificates"
 	"github.com/kubonsai/kubonsai/sim/controller/crd"
 	"github.com/kubonsai/kubonsai/sim/controller/cronjob"
 	"github.com/kubonsai/kubonsai/sim/controller/daemonset"
@@ -33,6 +34,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/controller/resourcequota"
 	"github.com/kubonsai/kubonsai/sim/controller/serviceaccount"
 	"github.com/kubonsai/kubonsai/sim/controller/statefulset"
+	"github.com/kubonsai/kubonsai/sim/controller/validatingadmissionpolicystatus"
 	"github.com/kubonsai/kubonsai/sim/kubelet"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/network/proxy"
@@ -81,7 +83,7 @@ func (c *Cluster) firstLoadBalancer() netip.Addr {
 func (c *Cluster) wire(state *kept) error {
 	plugins := append(admission.Default(), c.opts.Limits.Plugin(c.store))
 	c.server = apiserver.New(apiserver.Options{
-		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: plugins, Authorizer: rbac.New(c.store),
+		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: plugins, Authorizer: rbac.New(c.store), Authority: c.opts.Authority,
 		Address: netip.AddrPortFrom(c.spec.FirstNode, c.apiPort()).String(), ServiceRange: c.spec.ServiceSubnet,
 		OnPanic: func(r any, stack []byte) { c.opts.Log(fmt.Sprintf("the API server panicked: %v\n%s", r, stack)) },
 	})
@@ -120,6 +122,7 @@ func (c *Cluster) wire(state *kept) error {
 		PodNet: c.spec.PodSubnet, DNS: c.dnsAddress(),
 	})
 	c.server.SetNodeProxy(nodeProxy{c.kubelet})
+	c.server.SetWebhooks(webhooks{c})
 	c.server.SetView("nodes", c.kubelet.NodeView)
 	c.server.SetView("leases.coordination.k8s.io", c.kubelet.LeaseView)
 	c.proxy.Nodes = c.kubelet
@@ -163,6 +166,8 @@ func (c *Cluster) wire(state *kept) error {
 	namespace.New(manager, c.factory, discover)
 	serviceaccount.New(manager, c.factory, "")
 	podgc.New(manager, c.factory)
+	validatingadmissionpolicystatus.New(manager, c.factory, c.server.Kinds)
+	certificates.New(manager, c.factory, c.server.Authority())
 	endpoints.New(manager, c.factory)
 	endpointslice.New(manager, c.factory)
 	endpointslicemirroring.New(manager, c.factory)

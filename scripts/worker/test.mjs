@@ -18,4 +18,4 @@ if (!existsSync(kubectl)) {
 }
 const tests = readdirSync(path.join(root, 'wasm/worker/test')).filter(f => f.endsWith('.test.mjs') && f.includes(process.argv[2] ?? '')).sort()
 // One file after the other: each has runtimes of its own, and times things.
-node('--test', '--test-concurrency=1', '--test-timeout=300000', ...tests.map(f => path.join(root, 'wasm/worker/test', f)))
+node('--test', '--test-concurrency=1', '--test-timeout=900000', ...tests.map(f => path.join(root, 'wasm/worker/test', f)))

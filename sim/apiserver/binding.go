@@ -51,11 +51,7 @@ func (c *call) bind(b *corev1.Binding) (*rest.Response, error) {
 	case b.Target.Name == "":
 		return nil, apierrors.NewInternalError(fmt.Errorf("target.name: Required value"))
 	}
-	a := c.attributes(Create, b, nil)
-	if err := c.s.admission.Admit(a); err != nil {
-		return nil, err
-	}
-	if err := c.s.admission.Validate(a); err != nil {
+	if err := c.admit(Create, b, nil); err != nil {
 		return nil, err
 	}
 	old, ok := c.s.lookup("pods", c.namespace, b.Name).(*corev1.Pod)
@@ -156,6 +152,9 @@ func (c *call) evict() (*rest.Response, error) {
 		return nil, apierrors.NewInvalid(metav1.GroupKind{Group: metav1.GroupName, Kind: "DeleteOptions"}, "", errs)
 	}
 	c.options.dryRun = c.options.dryRun || dry
+	if err := c.admit(Create, e, nil); err != nil {
+		return nil, err
+	}
 	if !ignoresBudget(pod) {
 		if err := c.spendBudget(pod); err != nil {
 			return nil, err

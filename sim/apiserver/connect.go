@@ -137,11 +137,7 @@ func (c *call) connect() (*corev1.Pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := c.attributes(Connect, pod, nil)
-	if err := c.s.admission.Admit(a); err != nil {
-		return nil, err
-	}
-	return pod, c.s.admission.Validate(a)
+	return pod, c.admit(Connect, pod, nil)
 }
 
 func (c *call) execOptions() ExecOptions {

@@ -6,6 +6,8 @@ package apiserver
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
 	"strings"
 
 	kjson "sigs.k8s.io/json"
@@ -73,6 +75,73 @@ func EncodeWatchEvent(e rest.Event) ([]byte, error) {
 	return append(line, '\n'), err
 }
 
+// EncodeObject is an object's JSON as it leaves the process, with its kind.
+func EncodeObject(obj metav1.Object) ([]byte, error) { return json.Marshal(expandManaged(obj)) }
+
+// EncodeEvent is EncodeWatchEvent with the object's JSON given.
+func EncodeEvent(t rest.EventType, object []byte) []byte {
+	line := make([]byte, 0, len(object)+len(t)+24)
+	line = append(append(append(line, `{"type":"`...), t...), `","object":`...)
+	return append(append(line, object...), "}\n"...)
+}
+
+// Streams reports whether the answer to a request is a JSON list, which need
+// not be held in memory as a whole, and its Content-Type.
+func Streams(req *rest.Request, resp *rest.Response) (contentType string, ok bool) {
+	if _, list := resp.Object.(*metav1.List); !list || pretty(req) {
+		return "", false
+	}
+	f, err := negotiate(req, false)
+	return f.mediaType, err == nil && f.mediaType == "application/json"
+}
+
+// WriteList writes a list as Encode does, item by item; encode is EncodeObject
+// or remembers what that has said.
+func WriteList(w io.Writer, l *metav1.List, encode func(metav1.Object) ([]byte, error)) error {
+	head, err := json.Marshal(&metav1.List{TypeMeta: l.TypeMeta, ListMeta: l.ListMeta})
+	if err != nil {
+		return err
+	}
+	const tail = "]}"
+	if _, err := w.Write(bytes.TrimSuffix(head, []byte(tail))); err != nil {
+		return err
+	}
+	for i, item := range l.Items {
+		data, err := encode(item)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			if _, err := w.Write([]byte{','}); err != nil {
+				return err
+			}
+		}
+		if bare(l, item) {
+			t := item.GetTypeMeta()
+			if rest, ok := bytes.CutPrefix(data, fmt.Appendf(nil, `{"kind":%q,"apiVersion":%q,`, t.Kind, t.APIVersion)); ok {
+				if _, err := w.Write([]byte{'{'}); err != nil {
+					return err
+				}
+				data = rest
+			}
+		}
+		if _, err := w.Write(data); err != nil {
+			return err
+		}
+	}
+	_, err = io.WriteString(w, tail+"\n")
+	return err
+}
+
+// bare reports that an item of a list does not repeat its kind.
+func bare(l *metav1.List, item metav1.Object) bool {
+	switch item.(type) {
+	case *metav1.Unstructured, *metav1.PartialObjectMetadata:
+		return false
+	}
+	return l.Kind != "List" && l.Kind != "PartialObjectMetadataList"
+}
+
 // outward is a value as it leaves the process: items of a typed list do not
 // repeat their kind, and what is known of managed fields is spelled out.
 func outward(v any) any {
@@ -82,11 +151,9 @@ func outward(v any) any {
 		out.Items = make([]metav1.Object, len(x.Items))
 		for i, item := range x.Items {
 			item = expandManaged(item)
-			if _, custom := item.(*metav1.Unstructured); !custom && x.Kind != "List" && x.Kind != "PartialObjectMetadataList" {
-				if _, ok := item.(*metav1.PartialObjectMetadata); !ok {
-					item = api.ShallowCopy(item)
-					*item.GetTypeMeta() = metav1.TypeMeta{}
-				}
+			if bare(x, item) {
+				item = api.ShallowCopy(item)
+				*item.GetTypeMeta() = metav1.TypeMeta{}
 			}
 			out.Items[i] = item
 		}

@@ -90,6 +90,12 @@ func (c *call) impersonate() error {
 	return nil
 }
 
+// ServiceAccountUser is whom a service account is as a user.
+func ServiceAccountUser(namespace, name string) *rest.User {
+	return &rest.User{Name: serviceAccountUser + namespace + ":" + name,
+		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"}}
+}
+
 type impersonationError string
 
 func (e impersonationError) Error() string { return string(e) }

@@ -40,6 +40,8 @@ type Options struct {
 	Admission Admission
 	// Authorizer decides who may do what; nil allows everything.
 	Authorizer Authorizer
+	// Authority signs certificates; nil is one that computes no signatures.
+	Authority Authority
 	// Address is what discovery tells clients, "172.18.0.2:6443" when empty.
 	Address string
 	// ServiceRange is where cluster IPs come from; zero is allocator.Range.
@@ -53,8 +55,10 @@ type Server struct {
 	store      *store.Store
 	clock      *clock.Clock
 	nodes      NodeProxy
+	webhooks   Webhooks
 	admission  Admission
 	authorizer Authorizer
+	authority  Authority
 	address    string
 	onPanic    func(r any, stack []byte)
 	views      map[string]func(metav1.Object) metav1.Object // by resource; see SetView
@@ -62,6 +66,7 @@ type Server struct {
 	uids     *seed.Stream
 	suffixes *seed.Stream
 	tokens   *seed.Stream
+	reviews  *seed.Stream
 	secret   string // signs tokens
 
 	kinds    *registry
@@ -76,9 +81,9 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{
 		store: o.Store, clock: o.Clock, nodes: o.Nodes, admission: o.Admission,
-		authorizer: o.Authorizer, address: o.Address, onPanic: o.OnPanic,
+		authorizer: o.Authorizer, authority: o.Authority, address: o.Address, onPanic: o.OnPanic,
 		uids: o.Seed.Stream("apiserver/uid"), suffixes: o.Seed.Stream("apiserver/name-suffix"),
-		tokens: o.Seed.Stream("apiserver/token"),
+		tokens: o.Seed.Stream("apiserver/token"), reviews: o.Seed.Stream("apiserver/review"),
 		kinds:  newRegistry(),
 		secret: newSecret(o.Seed.Seed()),
 		coarse: map[coarseWrite][]metav1.ManagedFieldsEntry{},
@@ -91,6 +96,9 @@ func New(o Options) *Server {
 	}
 	if s.authorizer == nil {
 		s.authorizer = allowAll{}
+	}
+	if s.authority == nil {
+		s.authority = &simulatedAuthority{secret: s.secret, serials: o.Seed.Stream("apiserver/serial")}
 	}
 	s.services = allocator.NewServices(o.Seed.Stream("apiserver/service-ip"), s.store, o.ServiceRange)
 	s.store.SetPacking(eventsKey, (&eventPacker{shapes: map[eventShape]*eventShape{}}).pack)
@@ -152,7 +160,8 @@ func (s *Server) now() time.Time { return s.clock.Now() }
 
 // context is what strategies may look at.
 func (s *Server) context() *resource.Context {
-	return &resource.Context{Now: s.clock.Now(), Get: s.lookup, List: s.visit, Suffix: s.suffixes.Suffix}
+	return &resource.Context{Now: s.clock.Now(), Get: s.lookup, List: s.visit, Suffix: s.suffixes.Suffix,
+		CheckRequest: s.authority.CheckRequest}
 }
 
 // lookup is a stored object by its store resource, or nil.

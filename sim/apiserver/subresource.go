@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	certificatesv1 "github.com/kubonsai/kubonsai/sim/api/certificates/v1"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver/resource"
@@ -41,12 +40,7 @@ var subresourceRules = map[string]func(*resource.Strategy) updating{
 		return updating{prepare: prepareResize, validate: validateMetaOnly}
 	},
 	"certificatesigningrequests.certificates.k8s.io/approval": func(*resource.Strategy) updating {
-		return updating{prepare: func(_ *resource.Context, obj, old metav1.Object) {
-			csr, before := obj.(*certificatesv1.CertificateSigningRequest), old.(*certificatesv1.CertificateSigningRequest)
-			conditions := csr.Status.Conditions
-			csr.Spec, csr.Status = before.Spec, before.Status
-			csr.Status.Conditions = conditions
-		}, validate: validateMetaOnly}
+		return updating{prepare: resource.PrepareForApproval, validate: resource.ValidateApproval}
 	},
 }
 

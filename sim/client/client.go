@@ -144,12 +144,15 @@ func StatusGiven[T metav1.Object](c *Client, obj T) (T, error) {
 
 // Update replaces the object; a conflict is an error for which
 // apierrors.IsConflict holds.
-func Update[T metav1.Object](c *Client, obj T) (T, error) { return put(c, obj, "") }
+func Update[T metav1.Object](c *Client, obj T) (T, error) { return UpdateSubresource(c, obj, "") }
 
 // UpdateStatus replaces the object's status.
-func UpdateStatus[T metav1.Object](c *Client, obj T) (T, error) { return put(c, obj, "status") }
+func UpdateStatus[T metav1.Object](c *Client, obj T) (T, error) {
+	return UpdateSubresource(c, obj, "status")
+}
 
-func put[T metav1.Object](c *Client, obj T, sub string) (T, error) {
+// UpdateSubresource replaces what a subresource of the object may change.
+func UpdateSubresource[T metav1.Object](c *Client, obj T, sub string) (T, error) {
 	m := obj.GetObjectMeta()
 	return call[T](c, &rest.Request{Method: "PUT", Object: obj, Path: Path(resourceOf[T](), m.Namespace, m.Name, sub)})
 }

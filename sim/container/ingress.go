@@ -20,6 +20,8 @@ type IngressController interface {
 	// Run says that the program has started in a pod ("namespace/name"), with
 	// its arguments; stop is to be called when it has ended.
 	Run(pod string, args []string) (stop func())
+	// Review answers an AdmissionReview about an ingress; nil is none.
+	Review(body []byte) []byte
 	// Route says what becomes of a request.
 	Route(r *network.Request) IngressRoute
 }
@@ -50,12 +52,17 @@ func (s *server) startIngress() {
 	if !s.listen(s.b.Port, s.serveIngress) {
 		return
 	}
-	for i, p := range s.b.Ports { // HTTPS first, then health checks
-		h := ok
-		if i == 0 {
-			h = s.serveIngress
+	review := func(_ *kernel.Proc, r *network.Request) *network.Response {
+		if s.c.rt.Ingress != nil && r.TLS {
+			if out := s.c.rt.Ingress.Review(r.Body); out != nil {
+				return s.respond(200, "application/json", out)
+			}
 		}
-		if !s.listen(p, h) {
+		return s.respond(400, "text/plain; charset=utf-8", []byte("Bad Request\n"))
+	}
+	handlers := []network.Handler{s.serveIngress, ok, review} // HTTPS, health checks, the admission webhook
+	for i, p := range s.b.Ports {
+		if !s.listen(p, handlers[min(i, len(handlers)-1)]) {
 			return
 		}
 	}

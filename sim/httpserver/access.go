@@ -21,6 +21,7 @@ const (
 
 // answer has the cluster serve a request as its sender.
 func (h *Server) answer(c *sim.Machine, r *http.Request, req *rest.Request) *rest.Response {
+	req.Wait = h.wait
 	switch {
 	case req.Header.Get("Authorization") != "":
 	case r.TLS == nil:

@@ -19,6 +19,9 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	certificatesv1 "github.com/kubonsai/kubonsai/sim/api/certificates/v1"
+	"github.com/kubonsai/kubonsai/sim/apiserver"
 )
 
 // validity is how long certificates last, as kubeadm's for the CA.
@@ -119,6 +122,57 @@ func (a *Authority) Client(user string, groups ...string) (crt, key []byte, err 
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	return a.issue(template)
 }
+
+func parseRequest(text []byte) (*x509.CertificateRequest, error) {
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "CERTIFICATE REQUEST" {
+		return nil, errors.New("PEM block type must be CERTIFICATE REQUEST")
+	}
+	return x509.ParseCertificateRequest(block.Bytes)
+}
+
+// CheckRequest implements apiserver.Authority.
+func (a *Authority) CheckRequest(request []byte) error {
+	r, err := parseRequest(request)
+	if err != nil {
+		return err
+	}
+	return r.CheckSignature()
+}
+
+// keyUsages and purposes are what the usages of requests mean in certificates.
+var (
+	keyUsages = map[certificatesv1.KeyUsage]x509.KeyUsage{
+		certificatesv1.UsageSigning: x509.KeyUsageDigitalSignature, certificatesv1.UsageDigitalSignature: x509.KeyUsageDigitalSignature,
+		certificatesv1.UsageContentCommitment: x509.KeyUsageContentCommitment, certificatesv1.UsageKeyEncipherment: x509.KeyUsageKeyEncipherment,
+		certificatesv1.UsageKeyAgreement: x509.KeyUsageKeyAgreement, certificatesv1.UsageDataEncipherment: x509.KeyUsageDataEncipherment,
+	}
+	purposes = map[certificatesv1.KeyUsage]x509.ExtKeyUsage{
+		certificatesv1.UsageServerAuth: x509.ExtKeyUsageServerAuth, certificatesv1.UsageClientAuth: x509.ExtKeyUsageClientAuth,
+	}
+)
+
+// Sign implements apiserver.Authority.
+func (a *Authority) Sign(request []byte, usages []certificatesv1.KeyUsage, from, to time.Time) ([]byte, error) {
+	r, err := parseRequest(request)
+	if err != nil {
+		return nil, err
+	}
+	template := certificate("")
+	template.Subject, template.NotBefore, template.NotAfter = r.Subject, from, to
+	template.DNSNames, template.IPAddresses, template.EmailAddresses, template.URIs = r.DNSNames, r.IPAddresses, r.EmailAddresses, r.URIs
+	template.BasicConstraintsValid = true
+	for _, u := range usages {
+		template.KeyUsage |= keyUsages[u]
+		if p, ok := purposes[u]; ok {
+			template.ExtKeyUsage = append(template.ExtKeyUsage, p)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, r.PublicKey, a.key)
+	return certPEM(der), err
+}
+
+var _ apiserver.Authority = (*Authority)(nil)
 
 // Server is what a listener needs to serve HTTPS under the given host names and
 // addresses, and to verify the certificates of clients that show one.

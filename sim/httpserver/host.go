@@ -5,7 +5,6 @@
 package httpserver
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -47,6 +46,7 @@ func NewHost(c *sim.Machine, speed float64, onError func(error)) *Host {
 	h := &Host{cluster: c, speed: speed, base: c.Now(), anchor: time.Now(),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), onError: onError}
 	h.Server = NewServer(h.Do, h.stop)
+	h.Server.pace, h.Server.wait = speed, h.release
 	if speed == 1 && h.anchor.After(h.base) {
 		h.base = h.anchor
 	}
@@ -114,19 +114,6 @@ func (h *Host) locked(fn func(c *sim.Machine)) {
 		h.onError(err)
 	}
 	poke(h.wake)
-}
-
-// sleep lets virtual time pass; false when the context or the host has ended meanwhile.
-func (h *Host) sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(time.Duration(float64(d) / h.speed))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-	case <-h.stop:
-	}
-	return false
 }
 
 // Close stops the clock and closes the cluster.

@@ -5,6 +5,7 @@ package httpserver
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -39,6 +40,10 @@ type Server struct {
 	do      func(fn func(c *sim.Machine))
 	stop    <-chan struct{}
 	openapi openapiV2
+	encoded encodings
+	pace    float64 // virtual time that passes in a unit of the wall's
+	// wait is rest.Request's field of that name; nil where nothing can be waited for.
+	wait func(fn func())
 	// Probe has idle watches send a blank line now and then, for hosts that
 	// learn only by writing that a client is gone.
 	Probe bool
@@ -51,7 +56,7 @@ const bookmarkEvery = time.Minute
 // NewServer returns a server for a host that gives turns on its machine by do
 // and closes stop when it ends; open watches and streams end then.
 func NewServer(do func(fn func(c *sim.Machine)), stop <-chan struct{}) *Server {
-	return &Server{do: do, stop: stop}
+	return &Server{do: do, stop: stop, pace: 1}
 }
 
 // Do calls fn while nothing else touches the machine.
@@ -112,6 +117,19 @@ func (h *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// sleep lets virtual time pass; false when the context or the host has ended meanwhile.
+func (h *Server) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(time.Duration(float64(d) / h.pace))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-h.stop:
+	}
+	return false
+}
+
 // asJSON turns a body in protobuf into JSON. Kinds without such an encoding are
 // left for the API server to refuse.
 func asJSON(req *rest.Request) error {
@@ -131,6 +149,10 @@ func asJSON(req *rest.Request) error {
 // write sends an answer that is complete. Objects are immutable, so nothing
 // stops while they are encoded.
 func (h *Server) write(w http.ResponseWriter, r *http.Request, req *rest.Request, resp *rest.Response) {
+	if contentType, ok := apiserver.Streams(req, resp); ok {
+		h.writeList(w, r, contentType, resp)
+		return
+	}
 	contentType, data, err := apiserver.Encode(req, resp)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -187,43 +209,49 @@ func (h *Server) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.R
 	defer silent.Stop()
 	bookmark := false
 	for {
-		var out []byte
+		var events []rest.Event
 		var done bool
-		var err error
 		h.Do(func(*sim.Machine) {
-			for len(out) < 1<<20 {
+			for len(events) < eventsAtOnce {
 				e, ok := resp.Watch.Next()
 				if !ok {
 					break
 				}
-				var line []byte
-				if line, err = apiserver.EncodeWatchEvent(e); err != nil {
-					return
-				}
-				out = append(out, line...)
+				events = append(events, e)
 			}
-			if m, ok := resp.Watch.(rest.Bookmarker); bookmark && ok && len(out) == 0 {
+			if m, ok := resp.Watch.(rest.Bookmarker); bookmark && ok && len(events) == 0 {
 				if e, ok := m.Bookmark(); ok {
-					out, err = apiserver.EncodeWatchEvent(e)
+					events = append(events, e)
 				}
 			}
-			done = resp.Watch.Done()
+			done = resp.Watch.Done() && len(events) < eventsAtOnce
 		})
-		if bookmark && h.Probe && len(out) == 0 {
-			out = []byte("\n")
-		}
-		bookmark = false
-		if len(out) > 0 {
-			silent.Reset(bookmarkEvery)
-			if _, werr := w.Write(out); werr != nil {
+		if bookmark && h.Probe && len(events) == 0 {
+			if _, err := w.Write([]byte("\n")); err != nil {
 				return
 			}
 			flush(w)
 		}
-		if done || err != nil {
+		bookmark = false
+		if len(events) > 0 {
+			silent.Reset(bookmarkEvery)
+		}
+		for _, e := range events {
+			line, err := h.encoded.event(e)
+			if err != nil {
+				return
+			}
+			if _, err := w.Write(line); err != nil {
+				return
+			}
+		}
+		if len(events) > 0 {
+			flush(w)
+		}
+		if done {
 			return
 		}
-		if len(out) >= 1<<20 {
+		if len(events) == eventsAtOnce {
 			continue
 		}
 		select {

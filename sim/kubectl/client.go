@@ -96,6 +96,10 @@ func (c *Client) Do(r *rest.Request) (*rest.Response, error) {
 	return resp, nil
 }
 
+// CertificateHeader carries, in PEM, the certificate that a real client would
+// show when it connects.
+const CertificateHeader = "X-Client-Certificate"
+
 // identify adds who asks: credentials, and whom they act as.
 func (c *Client) identify(r *rest.Request) {
 	h := r.Header
@@ -106,7 +110,7 @@ func (c *Client) identify(r *rest.Request) {
 	case t.username != "":
 		h["Authorization"] = "Basic " + base64.StdEncoding.EncodeToString([]byte(t.username+":"+t.password))
 	case len(t.clientCertificate) > 0:
-		h["X-Client-Certificate"] = string(t.clientCertificate)
+		h[CertificateHeader] = string(t.clientCertificate)
 	}
 	if t.as != "" {
 		h["Impersonate-User"] = t.as

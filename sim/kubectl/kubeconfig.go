@@ -293,7 +293,7 @@ func (s *Session) target() (*target, error) {
 		b := e.body
 		t.token, t.username, t.password = tree.String(b, "token"), tree.String(b, "username"), tree.String(b, "password")
 		t.clientCertificate, _ = base64.StdEncoding.DecodeString(tree.String(b, "client-certificate-data"))
-		if f := tree.String(b, "client-certificate"); f != "" && t.clientCertificate == nil {
+		if f := tree.String(b, "client-certificate"); f != "" && len(t.clientCertificate) == 0 {
 			t.clientCertificate, _ = s.FS.ReadFile(s.Path(f))
 		}
 		if f := tree.String(b, "tokenFile"); f != "" {
@@ -307,6 +307,9 @@ func (s *Session) target() (*target, error) {
 	}
 	if g.Token != "" {
 		t.token = g.Token
+	}
+	if f := g.ClientCertificate; f != "" {
+		t.clientCertificate, _ = s.FS.ReadFile(s.Path(f))
 	}
 	if g.Username != "" {
 		t.username, t.password = g.Username, g.Password

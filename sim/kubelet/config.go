@@ -707,11 +707,29 @@ func (k *Kubelet) downwardFiles(p *pod, items []corev1.DownwardAPIVolumeFile, m 
 
 // sourceChanged brings mounted files up to date after the kubelet's sync delay.
 func (k *Kubelet) sourceChanged(kind, namespace, name string) {
-	for _, key := range slices.Sorted(maps.Keys(k.byKey)) {
-		p := k.byKey[key]
-		if p.obj.Namespace != namespace || p.finished || len(p.vols) == 0 {
-			continue
+	var keys []string // of the pods concerned, which are few
+	look := func(key string, p *pod) {
+		if p == nil || p.obj.Namespace != namespace || p.finished {
+			return
 		}
+		for _, v := range p.vols {
+			if v.fs != nil && !v.stale && refersTo(p, v.spec, kind, name) {
+				keys = append(keys, key)
+				return
+			}
+		}
+	}
+	if kind == "pod" {
+		key := namespace + "/" + name
+		look(key, k.byKey[key])
+	} else {
+		for key, p := range k.byKey {
+			look(key, p)
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		p := k.byKey[key]
 		byName := func(a, b *volume) int { return strings.Compare(a.spec.Name, b.spec.Name) }
 		for _, v := range slices.SortedFunc(slices.Values(p.vols), byName) {
 			if v.fs == nil || v.stale || !refersTo(p, v.spec, kind, name) {

@@ -37,6 +37,9 @@ type Request struct {
 	Given bool
 	// User is nil for the cluster's administrator.
 	User *User
+	// Wait runs something that takes the wall's time, such as a call to the
+	// outside, while the host lets others use the cluster. nil: nobody else can.
+	Wait func(fn func())
 }
 
 // Header holds the few header fields that the API looks at, by canonical name:

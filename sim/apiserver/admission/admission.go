@@ -54,7 +54,7 @@ func (c Chain) Validate(a *apiserver.Attributes) error {
 
 // Default is what an API server runs unless it is told otherwise.
 func Default() Chain {
-	return Chain{
+	own := Chain{
 		NamespaceLifecycle,
 		LimitRanger,
 		ServiceAccount,
@@ -64,9 +64,17 @@ func Default() Chain {
 		DefaultTolerationSeconds,
 		DefaultStorageClass,
 		StorageObjectInUseProtection,
+		CertificateApproval,
+		CertificateSigning,
+		CertificateSubjectRestriction,
 		DefaultIngressClass,
-		ResourceQuota,
 	}
+	return append(own[:len(own):len(own)],
+		MutatingAdmissionWebhook(own.Admit),
+		ValidatingAdmissionPolicy(),
+		ValidatingAdmissionWebhook,
+		ResourceQuota,
+	)
 }
 
 var _ apiserver.Admission = Chain(nil)

@@ -42,6 +42,45 @@ func TestEval(t *testing.T) {
 		"self.tags.isSorted() && [1, 2].sum() == 3 && [3, 1].min() == 1":        true,
 		"self.species.split('i').join('-')":                                     "p-ne",
 		"oldSelf.branches <= self.branches":                                     true,
+		"self.?none.orValue(3) == 3 && self.?branches.hasValue()":               true,
+		"self.?a.?b.?c.hasValue() || self.?labels.x.value() == '1'":             true,
+		"self.tags[?1].orValue('') + self.tags[?7].orValue('-')":                "bb-",
+		"self.?labels.optMap(l, l.size()).orValue(0)":                           int64(2),
+		"[1, ?optional.none(), ?optional.of(2)] == [1, 2]":                      true,
+		"{?'a': self.?none, 'b': 1} == {'b': 1}":                                true,
+		"optional.ofNonZeroValue('').or(optional.of('x')).value()":              "x",
+		"self.labels.transformMap(k, v, k + v).x":                               "x1",
+		"self.tags.transformList(i, t, i > 0, t)[0]":                            "bb",
+		"self.labels.transformMapEntry(k, v, {v: k})['2']":                      "y",
+		"self.labels.all(k, v, k > v) && self.tags.exists(i, t, i == 1)":        true,
+		"ip('192.168.0.1').family() == 4 && isIP('::1') && !isIP('1.2.3')":      true,
+		"cidr('10.0.0.0/8').containsIP('10.1.2.3')":                             true,
+		"cidr('10.0.0.0/8').containsCIDR(cidr('10.1.0.0/16'))":                  true,
+		"cidr('10.1.0.0/8').masked().ip() == ip('10.0.0.0')":                    true,
+		"string(cidr('10.0.0.0/8')) + string(ip('::1'))":                        "10.0.0.0/8::1",
+		"url('https://e.com:80/a?x=1').getHostname() + url('/a').getHost()":     "e.com",
+		"url('https://e.com:80/a?x=1').getQuery()['x'][0]":                      "1",
+		"'a1b22'.findAll('[0-9]+') == ['1', '22'] && 'a1'.find('[0-9]') == '1'": true,
+		"[1, 2].indexOf(2) + ['a'].lastIndexOf('b') + 'abcab'.lastIndexOf('b')": int64(4),
+		"sets.contains([1, 2], [2]) && !sets.intersects([1], [2])":              true,
+		"sets.equivalent([1, 1], [1])":                                          true,
+		"quantity('1.5').add(quantity('500m')).asInteger()":                     int64(2),
+		"quantity('50k').compareTo(quantity('50000')) == 0":                     true,
+		"quantity('1Gi').sub(1).isInteger() && !isQuantity('x')":                true,
+		"string(quantity('1500m'))":                                             "1500m",
+		"semver('1.2.3').isLessThan(semver('1.10.0'))":                          true,
+		"semver('1.0.0-rc.1').compareTo(semver('1.0.0'))":                       int64(-1),
+		"isSemver('1.2') || isSemver('v1.2', true)":                             true,
+		"!format.dns1123Label().validate('a-b').hasValue()":                     true,
+		"format.named('dns1123Label').value().validate('A_').hasValue()":        true,
+		"'%s is %d, %.1f, %x: %s'.format(['a', 3, 2.5, 255, [1, true]])":        "a is 3, 2.5, ff: [1, true]",
+		"timestamp('2026-01-02T03:04:05Z').getMonth()":                          int64(0),
+		"duration('1h30m').getMinutes()":                                        int64(90),
+		"type(1) == int && type('a') == string && type([]) == list":             true,
+		"'Abc'.charAt(1) + 'Abc'.reverse() + 'a-b'.replace('-', '+')":           "bcbAa+b",
+		"b'abc' == bytes('abc') && size(b'abc') == 3":                           true,
+		"-9223372036854775808 < 0":                                              true,
+		"'ü'.size()":                                                            int64(1),
 	} {
 		p, err := Parse(text)
 		if err != nil {
@@ -74,7 +113,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
-	for _, text := range []string{"", "self.", "1 +", "(1", "'a", "self[1", "a ? b", "#", strings.Repeat("(", 1000), strings.Repeat("!", 100000)} {
+	for _, text := range []string{"", "self.", "1 +", "(1", "'a", "self[1", "a ? b", "#", strings.Repeat("(", 1000), strings.Repeat("!", 100000), "a.map(1, 2)", "[1", "-"} {
 		if _, err := Parse(text); err == nil {
 			t.Errorf("%.20q was taken", text)
 		}
@@ -85,7 +124,52 @@ func FuzzParse(f *testing.F) {
 	f.Add("self.a.all(x, x > 1) ? 'b' : {'c': [1]}")
 	f.Fuzz(func(t *testing.T, text string) {
 		if p, err := Parse(text); err == nil {
+			_, _ = p.Check(map[string]*Type{"self": nil}, nil)
 			_, _ = p.Eval(map[string]any{"self": self})
 		}
 	})
+}
+
+// What the checker says, in upstream's words.
+func TestCheck(t *testing.T) {
+	spec := ObjectOf(func(name string) (*Type, bool) { return Int, name == "replicas" })
+	vars := map[string]*Type{"self": nil, "authorizer": Authorizer, "authorizer.requestResource": ResourceOf,
+		"object": ObjectOf(func(name string) (*Type, bool) {
+			return map[string]*Type{"spec": spec, "tags": ListOf(String)}[name], name == "spec" || name == "tags" || name == "any"
+		})}
+	for text, want := range map[string]string{
+		"self.a == 1":                        "",
+		"object.spec.replicas <= 5":          "",
+		"object.any.b.c":                     "must evaluate to bool",
+		"self.replicas":                      "must evaluate to bool",
+		"1 + 2":                              "must evaluate to bool",
+		"object.replicas > 1":                "ERROR: <input>:1:7: undefined field 'replicas'\n | object.replicas > 1\n | ......^",
+		"nobody.a == 1":                      "ERROR: <input>:1:1: undeclared reference to 'nobody' (in container '')\n | nobody.a == 1\n | ^",
+		"self.a.foo(1)":                      "ERROR: <input>:1:11: undeclared reference to 'foo' (in container '')\n | self.a.foo(1)\n | ..........^",
+		"object.spec.replicas > '3'":         "ERROR: <input>:1:22: found no matching overload for '_>_' applied to '(int, string)'\n | object.spec.replicas > '3'\n | .....................^",
+		"'a'.startsWith(1)":                  "ERROR: <input>:1:15: found no matching overload for 'startsWith' applied to 'string.(int)'\n | 'a'.startsWith(1)\n | ..............^",
+		"object.tags.all(t, t > 1)":          "ERROR: <input>:1:22: found no matching overload for '_>_' applied to '(string, int)'\n | object.tags.all(t, t > 1)\n | .....................^",
+		"object.tags.exists(t, size(t) > 1)": "",
+		"object.?spec.?replicas.orValue(0) > 1 && has(object.spec)":                         "",
+		"authorizer.group('').resource('pods').check('get').allowed()":                      "",
+		"authorizer.requestResource.check('get').allowed() && object.any == quantity('1')":  "",
+		"object.tags.map(t, t.size()).sum() > 1 ? self.x.startsWith('a') : self.y in ['b']": "",
+		"(self.a + 'x') == 1": "ERROR: <input>:1:16: found no matching overload for '_==_' applied to '(string, int)'\n | (self.a + 'x') == 1\n | ...............^",
+	} {
+		p, err := Parse(text)
+		if err == nil {
+			_, err = p.Check(vars, Bool)
+		}
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", text, got, want)
+		}
+	}
+	_, err := Parse("self.a >")
+	if want := "ERROR: <input>:1:9: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n | self.a >\n | ........^"; err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
 }

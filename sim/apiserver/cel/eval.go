@@ -3,6 +3,7 @@
 package cel
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +15,43 @@ import (
 
 // budget is how many steps an expression may take.
 const budget = 1000000
+
+// Values are those of JSON trees, []byte, time.Time, time.Duration, typeName, and:
+
+// Object is a value with methods of its own.
+type Object interface {
+	// Type names the type: "net.IP", "kubernetes.Quantity" ….
+	Type() string
+	// Call calls a method; ok is false when it takes no such arguments.
+	Call(method string, args []any) (v any, ok bool)
+}
+
+// Fields is a value whose fields are computed when they are read.
+type Fields interface {
+	// Field returns the named field; ok is false when there is none.
+	Field(name string) (v any, ok bool, err error)
+}
+
+// typeName is a type as a value.
+type typeName string
+
+// optional is a value that may be missing.
+type optional struct {
+	v   any
+	set bool
+}
+
+// Optional is a value that is there or not.
+func Optional(v any, there bool) any {
+	if !there {
+		return missing
+	}
+	return some(v)
+}
+
+var missing = optional{}
+
+func some(v any) optional { return optional{v, true} }
 
 // Eval computes the expression with the given variables.
 func (p *Program) Eval(vars map[string]any) (v any, err error) {
@@ -73,67 +111,121 @@ func (e *env) try(n *node) (v any, err error) {
 
 var errBudget = errors.New("validation failed due to running out of cost budget, no further validation rules will be run")
 
-func (e *env) eval(n *node) any {
-	if r := e.root(); r.left <= 0 {
+// spend takes steps off the budget.
+func (e *env) spend(n int) {
+	r := e.root()
+	if r.left -= n; r.left < 0 {
 		panic(failure{errBudget})
-	} else {
-		r.left--
 	}
+}
+
+func (e *env) eval(n *node) any {
+	e.spend(1)
 	switch n.kind {
 	case literal:
 		return n.value
 	case ident:
-		v, ok := e.lookup(n.text)
-		if !ok {
+		if v, ok := e.lookup(n.text); ok {
+			return v
+		}
+		if _, ok := typeNames[n.text]; !ok {
 			fail("undeclared reference to '%s'", n.text)
 		}
-		return v
+		return typeName(n.text)
 	case field:
-		return member(e.eval(&n.args[0]), n.text)
+		if name := qualified(n); name != "" {
+			if v, ok := e.lookup(name); ok {
+				return v
+			}
+		}
+		return member(e.eval(&n.args[0]), unescaped(n.text), n.opt)
 	case index:
-		return element(e.eval(&n.args[0]), e.eval(&n.args[1]))
+		return element(e.eval(&n.args[0]), e.eval(&n.args[1]), n.opt)
 	case list:
-		out := make([]any, len(n.args))
+		out := make([]any, 0, len(n.args))
 		for i := range n.args {
-			out[i] = e.eval(&n.args[i])
+			if a := &n.args[i]; a.kind != maybe {
+				out = append(out, e.eval(a))
+			} else if o := asOptional(e.eval(&a.args[0])); o.set {
+				out = append(out, o.v)
+			}
 		}
 		return out
 	case mapping:
 		out := map[string]any{}
 		for i := 0; i < len(n.args); i += 2 {
-			out[fmt.Sprint(e.eval(&n.args[i]))] = e.eval(&n.args[i+1])
+			key, v := &n.args[i], e.eval(&n.args[i+1])
+			if key.kind == maybe {
+				o := asOptional(v)
+				if !o.set {
+					continue
+				}
+				key, v = &key.args[0], o.v
+			}
+			out[fmt.Sprint(e.eval(key))] = v
 		}
 		return out
 	case macro:
 		return e.macro(n)
 	case operator:
 		return e.operator(n)
-	}
-	if !n.method && n.text == "has" {
+	case has:
 		f := &n.args[0]
-		m, ok := e.eval(&f.args[0]).(map[string]any)
-		if !ok {
-			return false
-		}
-		_, ok = m[unescaped(f.text)]
+		_, ok := find(e.eval(&f.args[0]), unescaped(f.text))
 		return ok
 	}
 	args := make([]any, len(n.args))
 	for i := range n.args {
 		args[i] = e.eval(&n.args[i])
 	}
-	fn := functions[n.text]
-	if fn == nil {
-		fail("undeclared reference to '%s'", n.text)
+	if n.method {
+		if o, is := args[0].(Object); is {
+			if v, ok := o.Call(n.text, args[1:]); ok {
+				return v
+			}
+			fail("no such overload")
+		}
 	}
-	if len(args) == 0 {
+	fn := functions[n.text]
+	if fn == nil || fn.call == nil {
 		fail("no such overload")
 	}
-	v, ok := fn(args)
+	e.spend(weight(args))
+	v, ok := fn.call(args)
 	if !ok {
 		fail("no such overload")
 	}
 	return v
+}
+
+// weight is what a function's arguments cost to look at.
+func weight(args []any) int {
+	n := 0
+	for _, a := range args {
+		switch x := a.(type) {
+		case string:
+			n += len(x) / 10
+		case []any:
+			n += len(x)
+		}
+	}
+	return n
+}
+
+func asOptional(v any) optional {
+	o, ok := v.(optional)
+	if !ok {
+		fail("no such overload")
+	}
+	return o
+}
+
+// qualified is the whole name if the field may be a variable "a.b".
+func qualified(n *node) string {
+	if n.args[0].kind == ident && n.args[0].text == "authorizer" {
+		return "authorizer." + n.text
+	}
+	return ""
 }
 
 // unescaped undoes the spelling of property names that are no identifiers.
@@ -150,42 +242,88 @@ func unescaped(name string) string {
 	return strings.NewReplacer("__underscores__", "__", "__dot__", ".", "__dash__", "-", "__slash__", "/").Replace(name)
 }
 
-func member(v any, name string) any {
-	m, ok := v.(map[string]any)
-	if !ok {
-		fail("no such overload")
+// find looks a field up.
+func find(v any, name string) (any, bool) {
+	switch m := v.(type) {
+	case map[string]any:
+		out, ok := m[name]
+		return out, ok
+	case Fields:
+		out, ok, err := m.Field(name)
+		if err != nil {
+			panic(failure{err})
+		}
+		return out, ok
+	case optional:
+		if !m.set {
+			return nil, false
+		}
+		return find(m.v, name)
 	}
-	out, ok := m[unescaped(name)]
-	if !ok {
-		fail("no such key: %s", unescaped(name))
+	fail("no such overload")
+	return nil, false
+}
+
+func member(v any, name string, opt bool) any {
+	_, is := v.(optional)
+	out, ok := find(v, name)
+	switch {
+	case opt || is:
+		if !ok {
+			return missing
+		}
+		return some(out)
+	case !ok:
+		fail("no such key: %s", name)
 	}
 	return out
 }
 
-func element(v, i any) any {
+func element(v, i any, opt bool) any {
+	if o, is := v.(optional); is {
+		if !o.set {
+			return missing
+		}
+		v, opt = o.v, true
+	}
+	if f, ok := i.(float64); ok && f == math.Trunc(f) {
+		i = int64(f)
+	}
+	out, ok := any(nil), false
 	switch c := v.(type) {
 	case map[string]any:
-		k, ok := i.(string)
-		if !ok {
+		k := ""
+		switch x := i.(type) {
+		case string:
+			k = x
+		case int64, bool:
+			k = fmt.Sprint(x)
+		default:
 			fail("no such overload")
 		}
-		out, ok := c[k]
-		if !ok {
+		if out, ok = c[k]; !ok && !opt {
 			fail("no such key: %s", k)
 		}
-		return out
 	case []any:
-		n, ok := i.(int64)
-		if !ok {
+		n, is := i.(int64)
+		if !is {
 			fail("no such overload")
 		}
-		if n < 0 || n >= int64(len(c)) {
+		if ok = n >= 0 && n < int64(len(c)); ok {
+			out = c[n]
+		} else if !opt {
 			fail("index out of bounds: %d", n)
 		}
-		return c[n]
+	default:
+		fail("no such overload")
 	}
-	fail("no such overload")
-	return nil
+	switch {
+	case !opt:
+		return out
+	case ok:
+		return some(out)
+	}
+	return missing
 }
 
 func truth(v any) bool {
@@ -228,13 +366,19 @@ func (e *env) operator(n *node) any {
 		}
 		switch x := a.(type) {
 		case int64:
+			if x == math.MinInt64 {
+				fail("integer overflow")
+			}
 			return -x
 		case float64:
+			return -x
+		case time.Duration:
 			return -x
 		}
 		fail("no such overload")
 	}
 	b := e.eval(&n.args[1])
+	e.spend(weight([]any{a, b}))
 	switch n.text {
 	case "==":
 		return Equal(a, b)
@@ -245,9 +389,8 @@ func (e *env) operator(n *node) any {
 		case []any:
 			return slices.ContainsFunc(c, func(v any) bool { return Equal(a, v) })
 		case map[string]any:
-			k, ok := a.(string)
-			_, has := c[k]
-			return ok && has
+			_, has := c[fmt.Sprint(a)]
+			return has
 		}
 		fail("no such overload")
 	case "<", "<=", ">", ">=":
@@ -262,7 +405,7 @@ func (e *env) operator(n *node) any {
 		}
 		return c >= 0
 	}
-	return arithmetic(n.text, a, b)
+	return e.arithmetic(n.text, a, b)
 }
 
 // Equal compares values; numbers of both sorts compare by value.
@@ -290,9 +433,24 @@ func Equal(a, b any) bool {
 	case map[string]any:
 		y, ok := b.(map[string]any)
 		return ok && maps.EqualFunc(x, y, Equal)
+	case []byte:
+		y, ok := b.([]byte)
+		return ok && bytes.Equal(x, y)
 	case time.Time:
 		y, ok := b.(time.Time)
 		return ok && x.Equal(y)
+	case optional:
+		y, ok := b.(optional)
+		return ok && x.set == y.set && Equal(x.v, y.v)
+	case quantity:
+		y, ok := b.(quantity)
+		return ok && x.Cmp(y.Quantity) == 0
+	case Object, Fields:
+		return fmt.Sprint(a) == fmt.Sprint(b)
+	}
+	switch b.(type) {
+	case []any, map[string]any, []byte, Object, Fields:
+		return false
 	}
 	return a == b
 }
@@ -316,6 +474,10 @@ func compare(a, b any) int {
 	case string:
 		if y, ok := b.(string); ok {
 			return strings.Compare(x, y)
+		}
+	case []byte:
+		if y, ok := b.([]byte); ok {
+			return bytes.Compare(x, y)
 		}
 	case time.Duration:
 		if y, ok := b.(time.Duration); ok {
@@ -346,7 +508,10 @@ func order[T int64 | float64 | time.Duration](a, b T) int {
 	return 0
 }
 
-func arithmetic(op string, a, b any) any {
+// maxText is how long a text that an expression makes may be, in bytes.
+const maxText = 1 << 20
+
+func (e *env) arithmetic(op string, a, b any) any {
 	switch x := a.(type) {
 	case int64:
 		y, ok := b.(int64)
@@ -376,10 +541,13 @@ func arithmetic(op string, a, b any) any {
 			if y == 0 {
 				fail("%s", map[string]string{"/": "division by zero", "%": "modulus by zero"}[op])
 			}
-			if op == "/" {
-				return x / y
+			if op == "%" {
+				return x % y
 			}
-			return x % y
+			if x == math.MinInt64 && y == -1 {
+				fail("integer overflow")
+			}
+			return x / y
 		}
 	case float64:
 		y, ok := b.(float64)
@@ -398,13 +566,18 @@ func arithmetic(op string, a, b any) any {
 		}
 	case string:
 		if y, ok := b.(string); ok && op == "+" {
-			if len(x)+len(y) > 1<<20 {
+			if len(x)+len(y) > maxText {
 				panic(failure{errBudget})
 			}
 			return x + y
 		}
+	case []byte:
+		if y, ok := b.([]byte); ok && op == "+" && len(x)+len(y) <= maxText {
+			return append(slices.Clone(x), y...)
+		}
 	case []any:
 		if y, ok := b.([]any); ok && op == "+" {
+			e.spend(len(x) + len(y))
 			return append(slices.Clone(x), y...)
 		}
 	case time.Duration:
@@ -412,20 +585,26 @@ func arithmetic(op string, a, b any) any {
 		case time.Duration:
 			if op == "+" {
 				return x + y
+			} else if op == "-" {
+				return x - y
 			}
-			return x - y
 		case time.Time:
-			return y.Add(x)
+			if op == "+" {
+				return y.Add(x)
+			}
 		}
 	case time.Time:
 		switch y := b.(type) {
 		case time.Duration:
 			if op == "-" {
-				y = -y
+				return x.Add(-y)
+			} else if op == "+" {
+				return x.Add(y)
 			}
-			return x.Add(y)
 		case time.Time:
-			return x.Sub(y)
+			if op == "-" {
+				return x.Sub(y)
+			}
 		}
 	}
 	fail("no such overload")
@@ -435,6 +614,19 @@ func arithmetic(op string, a, b any) any {
 // macro runs a body for each element of a list, or key of a map.
 func (e *env) macro(n *node) any {
 	over := e.eval(&n.args[0])
+	inner := &env{vars: map[string]any{}, outer: e, top: e.root()}
+	if strings.HasPrefix(n.text, "opt") {
+		o := asOptional(over)
+		if !o.set {
+			return missing
+		}
+		inner.vars[n.vars[0]] = o.v
+		v := inner.eval(&n.args[1])
+		if n.text == "optFlatMap" {
+			return asOptional(v)
+		}
+		return some(v)
+	}
 	var first, second []any
 	switch c := over.(type) {
 	case []any:
@@ -449,9 +641,9 @@ func (e *env) macro(n *node) any {
 	default:
 		fail("no such overload")
 	}
-	inner := &env{vars: map[string]any{}, outer: e, top: e.root()}
 	_, isMap := over.(map[string]any)
-	var out []any
+	body := len(n.args) - 1
+	out, entries := []any{}, map[string]any{}
 	count := 0
 	var problem error
 	for i := range first {
@@ -463,8 +655,10 @@ func (e *env) macro(n *node) any {
 		default:
 			inner.vars[n.vars[0]] = second[i]
 		}
-		element := inner.vars[n.vars[0]]
-		v, err := inner.try(&n.args[1])
+		if body == 2 && !truth(inner.eval(&n.args[1])) {
+			continue
+		}
+		v, err := inner.try(&n.args[body])
 		if err != nil && (n.text == "all" || n.text == "exists") {
 			problem = err
 			continue
@@ -487,15 +681,22 @@ func (e *env) macro(n *node) any {
 			}
 		case "filter":
 			if truth(v) {
-				out = append(out, element)
+				out = append(out, inner.vars[n.vars[0]])
 			}
-		case "map":
-			if len(n.args) == 3 {
-				if truth(v) {
-					out = append(out, inner.eval(&n.args[2]))
+		case "map", "transformList":
+			out = append(out, v)
+		case "transformMap":
+			entries[fmt.Sprint(first[i])] = v
+		case "transformMapEntry":
+			m, ok := v.(map[string]any)
+			if !ok {
+				fail("no such overload")
+			}
+			for _, k := range slices.Sorted(maps.Keys(m)) {
+				if _, twice := entries[k]; twice {
+					fail("insert failed: key %s already exists", k)
 				}
-			} else {
-				out = append(out, v)
+				entries[k] = m[k]
 			}
 		}
 	}
@@ -509,9 +710,8 @@ func (e *env) macro(n *node) any {
 		return false
 	case "exists_one", "existsOne":
 		return count == 1
-	}
-	if out == nil {
-		out = []any{}
+	case "transformMap", "transformMapEntry":
+		return entries
 	}
 	return out
 }

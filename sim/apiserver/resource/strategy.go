@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
 // Context is what a strategy may look at besides the object itself.
@@ -25,6 +26,11 @@ type Context struct {
 	List func(resource, namespace string, visit func(metav1.Object))
 	// Suffix is a random name suffix of n characters.
 	Suffix func(n int) string
+	// User is who writes; nil when nobody in particular does.
+	User *rest.User
+	// CheckRequest judges a request for a certificate in PEM form and its
+	// signature; nil leaves the signature alone.
+	CheckRequest func(pem []byte) error
 }
 
 // Strategy is one resource's rules. Objects given to its functions are the

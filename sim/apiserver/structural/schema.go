@@ -6,6 +6,7 @@ package structural
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -36,6 +37,7 @@ type Schema struct {
 	pattern             *regexp.Regexp
 	rules               []rule
 	hasRules            bool // here or below
+	root                bool // or an embedded resource: has apiVersion, kind and metadata
 	names               []string
 }
 
@@ -48,6 +50,10 @@ type rule struct {
 func Compile(p *apiextensionsv1.JSONSchemaProps, path *field.Path) (*Schema, field.ErrorList) {
 	var errs field.ErrorList
 	s := compile(p, path, true, &errs)
+	s.root = true
+	if len(errs) == 0 {
+		s.check(path, &errs)
+	}
 	return s, errs
 }
 
@@ -62,7 +68,7 @@ func tree(j *apiextensionsv1.JSON) any {
 var schemaTypes = []string{"array", "boolean", "integer", "number", "object", "string"}
 
 func compile(p *apiextensionsv1.JSONSchemaProps, path *field.Path, typed bool, errs *field.ErrorList) *Schema {
-	s := &Schema{JSONSchemaProps: p, Preserve: p.XPreserveUnknownFields != nil && *p.XPreserveUnknownFields}
+	s := &Schema{JSONSchemaProps: p, root: p.XEmbeddedResource, Preserve: p.XPreserveUnknownFields != nil && *p.XPreserveUnknownFields}
 	add := func(e *field.Error) { *errs = append(*errs, e) }
 	if typed {
 		switch {
@@ -136,7 +142,7 @@ func compile(p *apiextensionsv1.JSONSchemaProps, path *field.Path, typed bool, e
 			continue
 		}
 		if r.program, err = cel.Parse(r.Rule); err != nil {
-			add(field.Invalid(at.Child("rule"), r.ValidationRule.Rule, "compilation failed: "+err.Error()+"\n | "+r.Rule))
+			add(field.Invalid(at.Child("rule"), r.ValidationRule.Rule, "compilation failed: "+err.Error()))
 			continue
 		}
 		if r.MessageExpression != "" {
@@ -157,6 +163,89 @@ func compile(p *apiextensionsv1.JSONSchemaProps, path *field.Path, typed bool, e
 		}
 	}
 	return s
+}
+
+// check judges the rules here and below by the types that the schema gives.
+func (s *Schema) check(path *field.Path, errs *field.ErrorList) {
+	if !s.hasRules {
+		return
+	}
+	if len(s.rules) > 0 {
+		self := s.typeOf()
+		for i, r := range s.rules {
+			at := path.Child("x-kubernetes-validations").Index(i)
+			vars := map[string]*cel.Type{"self": self, "oldSelf": self}
+			if r.OptionalOldSelf != nil && *r.OptionalOldSelf {
+				vars["oldSelf"] = cel.OptionalOf
+			}
+			if _, err := r.program.Check(vars, cel.Bool); errors.Is(err, cel.ErrResult) {
+				*errs = append(*errs, field.Invalid(at.Child("rule"), r.Rule, "cel expression must evaluate to a bool"))
+			} else if err != nil {
+				*errs = append(*errs, field.Invalid(at.Child("rule"), r.Rule, "compilation failed: "+err.Error()))
+			}
+			if r.message == nil {
+				continue
+			}
+			if _, err := r.message.Check(vars, cel.String); err != nil {
+				*errs = append(*errs, field.Invalid(at.Child("messageExpression"), r.MessageExpression, "messageExpression compilation failed: "+err.Error()))
+			}
+		}
+	}
+	for _, name := range s.names {
+		s.Properties[name].check(path.Child("properties").Key(name), errs)
+	}
+	if s.Items != nil {
+		s.Items.check(path.Child("items"), errs)
+	}
+	if s.Additional != nil {
+		s.Additional.check(path.Child("additionalProperties"), errs)
+	}
+}
+
+var metadataType = cel.ObjectOf(func(name string) (*cel.Type, bool) {
+	return cel.String, name == "name" || name == "generateName"
+})
+
+// typeOf is the type that expressions see; nil is any.
+func (s *Schema) typeOf() *cel.Type {
+	switch {
+	case s.XIntOrString:
+		return nil
+	case s.Type == "boolean":
+		return cel.Bool
+	case s.Type == "integer":
+		return cel.Int
+	case s.Type == "number":
+		return cel.Double
+	case s.Type == "string":
+		switch s.Format {
+		case "date", "date-time", "duration", "byte": // upstream has types for them; values here are texts
+			return nil
+		}
+		return cel.String
+	case s.Type == "array" && s.Items != nil:
+		return cel.ListOf(s.Items.typeOf())
+	case s.Type != "object":
+		return nil
+	case s.Additional != nil:
+		return cel.MapOf(s.Additional.typeOf())
+	case s.AnyAdditional:
+		return nil
+	}
+	return cel.ObjectOf(func(name string) (*cel.Type, bool) {
+		if c := s.Properties[name]; c != nil && !(s.root && name == "metadata") {
+			return c.typeOf(), true
+		}
+		if s.root {
+			switch name {
+			case "metadata":
+				return metadataType, true
+			case "apiVersion", "kind":
+				return cel.String, true
+			}
+		}
+		return nil, false
+	})
 }
 
 func (s *Schema) children() []*Schema {

@@ -348,6 +348,9 @@ func (w *walk) rule(s *Schema, r *rule, v, old any, path *field.Path) {
 		return
 	}
 	vars := map[string]any{"self": v, "oldSelf": old}
+	if optional {
+		vars["oldSelf"] = cel.Optional(old, old != nil)
+	}
 	at := path
 	for part := range strings.SplitSeq(strings.Trim(r.FieldPath, "."), ".") {
 		if part != "" {

@@ -63,7 +63,8 @@ func serve(args []string) int {
 	if err != nil {
 		return fail("serve", fmt.Errorf("--nodes: %w", err))
 	}
-	opts := sim.Options{Seed: *seed, Nodes: count, Shapes: shapes, Start: time.Now(), MetricsServer: *metrics, CloudLoadBalancer: *cloud, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }}
+	opts := sim.Options{Seed: *seed, Nodes: count, Shapes: shapes, Start: time.Now(), MetricsServer: *metrics, CloudLoadBalancer: *cloud,
+		Webhooks: httpserver.CallWebhook, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }}
 	var dir *journal.Dir
 	if *data != "" {
 		var err error
@@ -71,6 +72,13 @@ func serve(args []string) int {
 			return fail("serve", err)
 		}
 		opts.Backend = dir
+	}
+	var authority *httpserver.Authority
+	if *secure {
+		if authority, err = httpserver.LoadAuthority(*data); err != nil {
+			return fail("serve", err)
+		}
+		opts.Authority = authority
 	}
 	c, err := sim.New(opts)
 	if err != nil {
@@ -86,7 +94,7 @@ func serve(args []string) int {
 	srv := &http.Server{ReadHeaderTimeout: 10 * time.Second}
 	config := kubeconfigFor{server: "http://" + ln.Addr().String()}
 	if *secure {
-		if err := config.secure(srv, *data, ln.Addr()); err != nil {
+		if err := config.secure(srv, authority, ln.Addr()); err != nil {
 			return fail("serve", err)
 		}
 	}
@@ -128,11 +136,7 @@ type kubeconfigFor struct {
 }
 
 // secure gives the server certificates, and the kubeconfig the administrator's.
-func (k *kubeconfigFor) secure(srv *http.Server, dir string, addr net.Addr) error {
-	authority, err := httpserver.LoadAuthority(dir)
-	if err != nil {
-		return err
-	}
+func (k *kubeconfigFor) secure(srv *http.Server, authority *httpserver.Authority, addr net.Addr) (err error) {
 	host, _, _ := net.SplitHostPort(addr.String())
 	name, _ := os.Hostname()
 	if srv.TLSConfig, err = authority.Server(host, name); err != nil {

@@ -38,7 +38,7 @@ var layers = [][]string{
 	{"sim/program"},
 	{"sim/network"},
 	{"sim/api"},
-	{"sim/kernel", "sim/vfs"},
+	{"sim/kernel", "sim/vfs", "sim/pki"},
 	{"sim/clock", "sim/seed"},
 	{"sim/internal"},
 }

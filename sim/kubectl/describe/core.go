@@ -1,6 +1,7 @@
 // The pages of the core group's other kinds: Namespace, Service, ServiceAccount,
 // ConfigMap, Secret, ResourceQuota, LimitRange, PersistentVolumeClaim; and of
-// PodDisruptionBudget, PriorityClass, roles and their bindings.
+// PodDisruptionBudget, PriorityClass, CertificateSigningRequest, roles and
+// their bindings.
 
 package describe
 
@@ -11,7 +12,11 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	certificatesv1 "github.com/kubonsai/kubonsai/sim/api/certificates/v1"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	discoveryv1 "github.com/kubonsai/kubonsai/sim/api/discovery/v1"
 	"github.com/kubonsai/kubonsai/sim/api/intstr"
@@ -19,6 +24,7 @@ import (
 	policyv1 "github.com/kubonsai/kubonsai/sim/api/policy/v1"
 	rbacv1 "github.com/kubonsai/kubonsai/sim/api/rbac/v1"
 	schedulingv1 "github.com/kubonsai/kubonsai/sim/api/scheduling/v1"
+	"github.com/kubonsai/kubonsai/sim/pki"
 )
 
 func init() {
@@ -32,6 +38,7 @@ func init() {
 	register("", "PersistentVolumeClaim", persistentVolumeClaim)
 	register("policy", "PodDisruptionBudget", podDisruptionBudget)
 	register("scheduling.k8s.io", "PriorityClass", priorityClass)
+	register("certificates.k8s.io", "CertificateSigningRequest", signingRequest)
 	register("rbac.authorization.k8s.io", "Role", func(p *page, o *rbacv1.Role) error { return p.role(o, o.Rules) })
 	register("rbac.authorization.k8s.io", "ClusterRole", func(p *page, o *rbacv1.ClusterRole) error { return p.role(o, o.Rules) })
 	register("rbac.authorization.k8s.io", "RoleBinding", func(p *page, o *rbacv1.RoleBinding) error { return p.binding(o, o.RoleRef, o.Subjects) })
@@ -448,6 +455,67 @@ func priorityClass(p *page, o *schedulingv1.PriorityClass) error {
 	p.line(0, "Description:\t%s", o.Description)
 	p.line(0, "Annotations:\t%s", formatLabels(o.Annotations))
 	p.showEvents(p.eventsOf(o, "PriorityClass"))
+	return nil
+}
+
+func signingRequest(p *page, o *certificatesv1.CertificateSigningRequest) error {
+	request, err := pki.ParseRequest(o.Spec.Request)
+	if err != nil {
+		return fmt.Errorf("Error parsing CSR: %v", err)
+	}
+	status := ""
+	for _, c := range o.Status.Conditions {
+		if c.Type == certificatesv1.CertificateDenied || c.Type == certificatesv1.CertificateApproved && status == "" {
+			status = string(c.Type)
+		}
+	}
+	if status == "" {
+		status = "Pending"
+	}
+	for _, c := range o.Status.Conditions {
+		if c.Type == certificatesv1.CertificateFailed {
+			status += ",Failed"
+		}
+	}
+	if len(o.Status.Certificate) > 0 {
+		status += ",Issued"
+	}
+	p.line(0, "Name:\t%s", o.Name)
+	p.line(0, "Labels:\t%s", formatLabels(o.Labels))
+	p.line(0, "Annotations:\t%s", formatLabels(o.Annotations))
+	p.line(0, "CreationTimestamp:\t%s", stamp(o.CreationTimestamp.Time))
+	p.line(0, "Requesting User:\t%s", o.Spec.Username)
+	if o.Spec.SignerName != "" {
+		p.line(0, "Signer:\t%s", o.Spec.SignerName)
+	}
+	if s := o.Spec.ExpirationSeconds; s != nil {
+		p.line(0, "Requested Duration:\t%s", duration.HumanDuration(time.Duration(*s)*time.Second))
+	}
+	p.line(0, "Status:\t%s", status)
+	list := func(name string, values []string) {
+		if len(values) > 0 {
+			p.line(0, "\t%s:\t%s", name, strings.Join(values, "\n\t\t"))
+		}
+	}
+	common, _ := request.Name()
+	p.line(0, "Subject:")
+	p.line(0, "\tCommon Name:\t%s", common)
+	p.line(0, "\tSerial Number:\t")
+	for _, part := range [][2]string{{"Organization", "O"}, {"Organizational Unit", "OU"}, {"Country", "C"}, {"Locality", "L"}, {"Province", "ST"}} {
+		list(part[0], request.NameParts(part[1]))
+	}
+	if n := request.Names; len(n.Texts()) > 0 {
+		p.line(0, "Subject Alternative Names:")
+		list("DNS Names", n.DNS)
+		list("Email Addresses", n.Emails)
+		list("URIs", n.URIs)
+		var addresses []string
+		for _, a := range n.Addresses {
+			addresses = append(addresses, a.String())
+		}
+		list("IP Addresses", addresses)
+	}
+	p.showEvents(p.eventsOf(o, "CertificateSigningRequest"))
 	return nil
 }
 
