@@ -116,6 +116,7 @@ var neverReturn = map[string]bool{
 // A rewriter rewrites the functions of a module.
 type rewriter struct {
 	neverReturn map[int]bool
+	sigpanic    int
 	panicwrap   int
 	wrappers    map[int]bool // the functions that call it
 	current     int          // the function that is rewritten
@@ -123,20 +124,24 @@ type rewriter struct {
 }
 
 // rewriteCode rewrites all functions. It returns the numbers, as in m.Functions,
-// of those that call runtime.panicwrap.
-func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
+// of those that call runtime.panicwrap, and the functions' places where they are
+// new.
+func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places, err error) {
 	w := &rewriter{neverReturn: map[int]bool{}, wrappers: map[int]bool{}, done: map[string]int{}}
 	for i, f := range m.Functions {
 		if neverReturn[f.Name] {
 			w.neverReturn[m.Imports+i] = true
-			if f.Name == "runtime.panicwrap" {
+			switch f.Name {
+			case "runtime.panicwrap":
 				w.panicwrap = m.Imports + i
+			case "runtime.sigpanic":
+				w.sigpanic = m.Imports + i
 			}
 		}
 	}
 	c, err := newConvention(m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	code := m.Section(gowasm.SectionCode)
 	r := gowasm.Reader{B: code.Body}
@@ -150,12 +155,14 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
 		}
 		list, err := decode(f.B)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		w.current = len(bodies)
-		locals, list, err := c.rewrite(w.current, m.Functions[w.current].Name, body[:len(body)-len(f.B)], w.rewrite(list))
+		p, list := w.renumber(m, w.current, w.rewrite(list))
+		renumbered = append(renumbered, p)
+		locals, list, err := c.rewrite(w.current, m.Functions[w.current].Name, body[:len(body)-len(f.B)], list, p)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		bodies = append(bodies, encode(slices.Clone(locals), list))
 	}
@@ -166,11 +173,11 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
 		code.Body = append(code.Body, b...)
 	}
 	if err := c.addHelper(m); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	say("calls: %d with a return address, %d without", c.folded, c.taken)
+	say("calls: %d with a return address, %d of them one on, %d without", c.folded, c.running, c.taken)
 	say("code: %d → %d bytes %v", before, len(code.Body), w.done)
-	return w.wrappers, nil
+	return w.wrappers, renumbered, nil
 }
 
 // grow adds to the count that a section begins with and returns what it was.
@@ -536,6 +543,11 @@ func encode(out []byte, list []instruction) []byte {
 			out = binary.AppendUvarint(out, uint64(in.arg))
 		case op == opCallInd:
 			out = append(binary.AppendUvarint(out, uint64(in.arg)), 0)
+		case op == opBrTable:
+			out = binary.AppendUvarint(out, uint64(len(in.table)-1))
+			for _, d := range in.table {
+				out = binary.AppendUvarint(out, uint64(d))
+			}
 		case op >= opFirstLoad && op <= opLastStore:
 			out = binary.AppendUvarint(out, uint64(in.arg))
 			out = binary.AppendUvarint(out, uint64(in.offset))

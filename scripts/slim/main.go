@@ -70,12 +70,12 @@ func shrink(raw []byte, memory int) (slim []byte, names [][2]string, err error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	wrappers, err := rewriteCode(m)
+	wrappers, renumbered, err := rewriteCode(m)
 	if err != nil {
 		return nil, nil, err
 	}
 	starts := strip(m)
-	movePCTables(m)
+	movePCTables(m, renumbered)
 	moveFuncData(m, starts)
 	if names, err = shortenNames(m, wrappers); err != nil {
 		return nil, nil, err

@@ -230,33 +230,47 @@ func packTables(m *gowasm.Module) error {
 }
 
 // movePCTables puts the tables of pc values close together, in the order in
-// which the columns ask for them.
-func movePCTables(m *gowasm.Module) {
+// which the columns ask for them: those of the new places, or what there was.
+func movePCTables(m *gowasm.Module, renumbered []*places) {
 	extent := m.Tables.PCTables
 	old := append(gowasm.Memory(nil), m.Memory[extent.From:extent.To]...)
 	clear(m.Memory[extent.From:extent.To])
-	moved := map[uint32]int{0: 0}
+	moved := map[string]int{}
 	next := 1
-	move := func(at int) {
+	move := func(at int, table pcTable) {
 		from := m.Memory.Half(at)
-		to, ok := moved[from]
+		if from == 0 {
+			return
+		}
+		if table == nil {
+			table = pcTable(old[from:])
+			table = table[:pcTableSize(table)]
+		}
+		to, ok := moved[string(table)]
 		if !ok {
 			to = next
-			size := pcTableSize(old[from:])
-			m.Memory.Put(extent.From+to, old[from:int(from)+size])
-			moved[from] = to
-			next += size
+			m.Memory.Put(extent.From+to, table)
+			moved[string(table)] = to
+			next += len(table)
 		}
 		m.Memory.SetHalf(at, uint32(to))
 	}
-	for _, f := range m.Functions {
+	for i, f := range m.Functions {
 		if f.Struct != 0 {
-			move(f.Struct + gowasm.FuncPCSP)
+			var table pcTable
+			if p := renumbered[i]; p != nil {
+				table = newPCTable([]int{0, p.frame})
+			}
+			move(f.Struct+gowasm.FuncPCSP, table)
 		}
 	}
-	for _, f := range m.Functions {
+	for i, f := range m.Functions {
 		if f.Struct != 0 && int(m.Memory.Half(f.Struct+gowasm.FuncNPCData)) > pcStackMap {
-			move(f.Struct + gowasm.FuncPCData + 4*pcStackMap)
+			var table pcTable
+			if p := renumbered[i]; p != nil && p.stackMaps != nil {
+				table = newPCTable(p.stackMaps)
+			}
+			move(f.Struct+gowasm.FuncPCData+4*pcStackMap, table)
 		}
 	}
 	say("tables of pc values: %d → %d bytes", len(old), next)

@@ -225,15 +225,16 @@ func (m *Module) tablesAt(word func(int) int) error {
 
 // The offsets of runtime._func's fields.
 const (
-	FuncNameOff   = 4
-	FuncPCSP      = 16
-	FuncPCFile    = 20
-	FuncPCLine    = 24
-	FuncNPCData   = 28
-	FuncCUOffset  = 32
-	FuncStartLine = 36
-	FuncNFuncData = 43 // a byte
-	FuncPCData    = 44 // the words of pcdata, then those of funcdata
+	FuncNameOff     = 4
+	FuncDeferReturn = 12
+	FuncPCSP        = 16
+	FuncPCFile      = 20
+	FuncPCLine      = 24
+	FuncNPCData     = 28
+	FuncCUOffset    = 32
+	FuncStartLine   = 36
+	FuncNFuncData   = 43 // a byte
+	FuncPCData      = 44 // the words of pcdata, then those of funcdata
 )
 
 // Memory is the initial linear memory.
