@@ -29,9 +29,11 @@ const (
 	localPCB    = 0 // the block to go to
 	localReturn = 1 // the return address
 	localSP     = 2
-	localBase   = 3 // the function's own address
-	localPlace  = 4 // the running address
-	moved       = 3 // how much the numbers of the other locals grow
+	localFrame  = 3 // the frame pointer
+	localReach  = 4 // the frame pointer less the stack pointer
+	localBase   = 5 // the function's own address
+	localPlace  = 6 // the running address
+	moved       = 5 // how much the numbers of the other locals grow
 )
 
 var (
@@ -245,7 +247,7 @@ func (c *convention) rewrite(n int, name string, locals []byte, list []instructi
 		}
 	}
 	decl := binary.AppendUvarint(nil, uint64(groups+1))
-	decl = append(decl, 1, i32)
+	decl = append(decl, 3, i32)
 	decl = append(binary.AppendUvarint(decl, uint64(wide)), i64)
 	return append(decl, r.B...), append(head, out...), nil
 }

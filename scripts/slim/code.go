@@ -164,6 +164,22 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places,
 		if err != nil {
 			return nil, nil, err
 		}
+		if p != nil && c.compiled(m.Imports+w.current) {
+			f := frame{size: p.frame}
+			for _, in := range list {
+				if in.op == opCall && in.arg >= m.Imports && in.arg-m.Imports < len(m.Functions) {
+					if callee := m.Functions[in.arg-m.Imports].Struct; callee != 0 {
+						f.outgoing = max(f.outgoing, int(int32(m.Memory.Half(callee+gowasm.FuncArgs))))
+					}
+				}
+			}
+			if framed, ok := addressFrame(list, f); ok {
+				list = framed
+				w.done["frames"]++
+			} else {
+				w.done["no frames"]++
+			}
+		}
 		bodies = append(bodies, encode(slices.Clone(locals), list))
 	}
 	before := len(code.Body)

@@ -226,6 +226,7 @@ func (m *Module) tablesAt(word func(int) int) error {
 // The offsets of runtime._func's fields.
 const (
 	FuncNameOff     = 4
+	FuncArgs        = 8
 	FuncDeferReturn = 12
 	FuncPCSP        = 16
 	FuncPCFile      = 20
