@@ -12,8 +12,10 @@ import (
 	"slices"
 )
 
-// frameReach is how far below the frame's end the frame pointer points.
-var frameReach = 64
+const (
+	frameReach = 64  // how far below the frame's end the frame pointer points
+	stackSmall = 128 // abi.StackSmall: frames that are larger ask for the rest
+)
 
 // A frame is what is known of a function's part of the stack.
 type frame struct {
@@ -92,24 +94,34 @@ func addressFrame(list []instruction, f frame) ([]instruction, bool) {
 	if uses == 0 || early {
 		return nil, false
 	}
+	// The frame's size comes in once, so that the rest is alike everywhere.
 	done := make([]instruction, 0, len(out)+4*len(adjust))
-	for i, in := range out {
-		if !adjust[i] {
+	for i := 0; i < len(out); i++ {
+		in := out[i]
+		switch {
+		case i == 1: // the beginning
+			done = append(done, instruction{op: opLocalTee, arg: localSP},
+				instruction{op: opI32Const, arg: f.size - frameReach}, instruction{op: opLocalTee, arg: localReach}, instruction{op: opI32Add}, instruction{op: opLocalSet, arg: localFrame})
+		case f.size > 0 && i == from-3: // the frame
+			done = append(done, in, instruction{op: opI32Const, arg: frameReach}, instruction{op: opI32Sub}, instruction{op: opLocalTee, arg: localFrame},
+				instruction{op: opLocalGet, arg: localReach}, instruction{op: opI32Sub})
+			i += 2
+		case f.size > 0 && adjust[i] && i == from+1:
 			done = append(done, in)
-			continue
-		}
-		if in.op == opLocalSet {
-			in = instruction{op: opLocalTee, arg: localSP}
+		case adjust[i] && in.op == opGlobalSet:
+			done = append(done, in,
+				instruction{op: opLocalGet, arg: localSP}, instruction{op: opLocalGet, arg: localReach}, instruction{op: opI32Add}, instruction{op: opLocalSet, arg: localFrame})
+		case adjust[i]:
+			done = append(done, instruction{op: opLocalTee, arg: localSP},
+				instruction{op: opLocalGet, arg: localReach}, instruction{op: opI32Add}, instruction{op: opLocalSet, arg: localFrame})
+		case i > from && follows(out[i:], opLocalGet, opI32Const, opI32Add, opLocalTee, opGlobalSet) && in.arg == localSP && out[i+3].arg == localSP: // a return
+			done = append(done, instruction{op: opLocalGet, arg: localFrame}, instruction{op: opI32Const, arg: out[i+1].arg - f.size + frameReach})
+			i++
+		case i < from && f.size > stackSmall && follows(out[i:], opI32Const, opI32Add) && in.arg == f.size-stackSmall: // whether there is room for a large frame
+			done = append(done, instruction{op: opLocalGet, arg: localReach}, instruction{op: opI32Const, arg: frameReach - stackSmall})
+		default:
 			done = append(done, in)
-		} else {
-			done = append(done, in, instruction{op: opLocalGet, arg: localSP})
 		}
-		if i == 1 { // the beginning
-			done = append(done, instruction{op: opI32Const, arg: f.size - frameReach}, instruction{op: opLocalTee, arg: localReach})
-		} else {
-			done = append(done, instruction{op: opLocalGet, arg: localReach})
-		}
-		done = append(done, instruction{op: opI32Add}, instruction{op: opLocalSet, arg: localFrame})
 	}
 	return done, true
 }
