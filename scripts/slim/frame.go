@@ -91,7 +91,7 @@ func addressFrame(list []instruction, f frame) ([]instruction, bool) {
 			early = early || i < from
 		}
 	}
-	if uses == 0 || early {
+	if early || f.size == 0 && uses == 0 {
 		return nil, false
 	}
 	// The frame's size comes in once, so that the rest is alike everywhere.
@@ -118,7 +118,7 @@ func addressFrame(list []instruction, f frame) ([]instruction, bool) {
 			done = append(done, instruction{op: opLocalGet, arg: localFrame}, instruction{op: opI32Const, arg: out[i+1].arg - f.size + frameReach})
 			i++
 		case i < from && f.size > stackSmall && follows(out[i:], opI32Const, opI32Add) && in.arg == f.size-stackSmall: // whether there is room for a large frame
-			done = append(done, instruction{op: opLocalGet, arg: localReach}, instruction{op: opI32Const, arg: frameReach - stackSmall})
+			done = append(done, instruction{op: opLocalGet, arg: localReach}, instruction{op: opI32Add}, instruction{op: opI32Const, arg: frameReach - stackSmall})
 		default:
 			done = append(done, in)
 		}
