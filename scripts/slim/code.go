@@ -145,7 +145,7 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places,
 	}
 	code := m.Section(gowasm.SectionCode)
 	r := gowasm.Reader{B: code.Body}
-	var bodies [][]byte
+	var functions []function
 	for range r.Uint() {
 		body := r.Bytes(r.Uint())
 		f := gowasm.Reader{B: body}
@@ -157,7 +157,7 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places,
 		if err != nil {
 			return nil, nil, err
 		}
-		w.current = len(bodies)
+		w.current = len(functions)
 		p, list := w.renumber(m, w.current, w.rewrite(list))
 		renumbered = append(renumbered, p)
 		locals, list, err := c.rewrite(w.current, m.Functions[w.current].Name, body[:len(body)-len(f.B)], list, p)
@@ -180,11 +180,15 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places,
 				w.done["no frames"]++
 			}
 		}
-		bodies = append(bodies, encode(slices.Clone(locals), list))
+		functions = append(functions, newFunction(w.current, locals, list))
+	}
+	if functions, err = w.fold(m, c, functions, renumbered); err != nil {
+		return nil, nil, err
 	}
 	before := len(code.Body)
-	code.Body = binary.AppendUvarint(nil, uint64(len(bodies)))
-	for _, b := range bodies {
+	code.Body = binary.AppendUvarint(nil, uint64(len(functions)))
+	for _, f := range functions {
+		b := encode(f.locals, f.list)
 		code.Body = binary.AppendUvarint(code.Body, uint64(len(b)))
 		code.Body = append(code.Body, b...)
 	}

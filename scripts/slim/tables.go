@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/kubonsai/kubonsai/scripts/internal/gowasm"
 )
@@ -327,7 +326,7 @@ func shortenNames(m *gowasm.Module, wrappers map[int]bool) (short [][2]string, e
 			continue
 		}
 		name := shortName(n)
-		if wrappers[i] || strings.HasPrefix(f.Name, "runtime.") || strings.HasPrefix(f.Name, "reflect.") || strings.HasPrefix(f.Name, "internal/runtime/") {
+		if wrappers[i] || hasKeptName(f.Name) {
 			name = f.Name
 			m.Memory.Put(extent.From+off, []byte(name))
 			kept++

@@ -18,6 +18,7 @@ const (
 	SectionImport   = 2
 	SectionFunction = 3
 	SectionMemory   = 5
+	SectionExport   = 7
 	SectionStart    = 8
 	SectionElement  = 9
 	SectionCode     = 10
@@ -234,6 +235,7 @@ const (
 	FuncNPCData     = 28
 	FuncCUOffset    = 32
 	FuncStartLine   = 36
+	FuncID          = 40 // a byte
 	FuncNFuncData   = 43 // a byte
 	FuncPCData      = 44 // the words of pcdata, then those of funcdata
 )
