@@ -47,8 +47,9 @@ if (!flag('no-check')) {
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 
-// The wasm modules. Inlining pays in the runtime and the standard library; in our
-// own code it makes the module a tenth bigger and no run faster.
+// The wasm modules. Inlining pays in the runtime and in what it and everything
+// else call all the time; in our own code, and in libraries that are at work for
+// a moment only, it makes the module bigger and no run faster.
 const module = 'github.com/kubonsai/kubonsai'
 function wasm(name, program, cold, slim = []) {
   const file = path.join(out, name)
@@ -58,7 +59,8 @@ function wasm(name, program, cold, slim = []) {
   // the numbers in stack traces stand for is in a file that no page loads.
   execFileSync(go, ['run', './scripts/slim', '-names', `${file}.names.txt`, ...slim, file, file], { cwd: root, stdio: 'inherit' })
 }
-wasm('kubonsai.wasm', './wasm/browser', [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...'])
+wasm('kubonsai.wasm', './wasm/browser', [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...',
+  'go.yaml.in/...', 'sigs.k8s.io/...', 'k8s.io/...', 'archive/...', 'context', 'encoding/...', 'flag', 'io/...', 'log', 'net/...', 'os', 'path/...', 'regexp/syntax', 'text/...'])
 // awk and jq, loaded when they are first used. A program that wants more memory
 // than this ends; it would take the tab with it.
 wasm('kubonsai-text.wasm', './wasm/texttool', [`${module}/...`], ['-memory', '256'])
