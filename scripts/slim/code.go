@@ -123,10 +123,15 @@ type rewriter struct {
 	done        map[string]int
 }
 
-// rewriteCode rewrites all functions. It returns the numbers, as in m.Functions,
-// of those that call runtime.panicwrap, and the functions' places where they are
-// new.
-func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places, err error) {
+// A rewritten module's functions, by their numbers as in m.Functions.
+type rewritten struct {
+	wrappers map[int]bool // those that call runtime.panicwrap
+	places   []*places    // theirs, where they are new
+	bodies   []int        // the functions whose bodies they have
+}
+
+// rewriteCode rewrites all functions.
+func rewriteCode(m *gowasm.Module) (done rewritten, err error) {
 	w := &rewriter{neverReturn: map[int]bool{}, wrappers: map[int]bool{}, done: map[string]int{}}
 	for i, f := range m.Functions {
 		if neverReturn[f.Name] {
@@ -141,7 +146,7 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places,
 	}
 	c, err := newConvention(m)
 	if err != nil {
-		return nil, nil, err
+		return done, err
 	}
 	code := m.Section(gowasm.SectionCode)
 	r := gowasm.Reader{B: code.Body}
@@ -155,14 +160,14 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places,
 		}
 		list, err := decode(f.B)
 		if err != nil {
-			return nil, nil, err
+			return done, err
 		}
 		w.current = len(functions)
 		p, list := w.renumber(m, w.current, w.rewrite(list))
-		renumbered = append(renumbered, p)
+		done.places = append(done.places, p)
 		locals, list, err := c.rewrite(w.current, m.Functions[w.current].Name, body[:len(body)-len(f.B)], list, p)
 		if err != nil {
-			return nil, nil, err
+			return done, err
 		}
 		if p != nil && c.compiled(m.Imports+w.current) {
 			f := frame{size: p.frame}
@@ -182,8 +187,8 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places,
 		}
 		functions = append(functions, newFunction(w.current, locals, list))
 	}
-	if functions, err = w.fold(m, c, functions, renumbered); err != nil {
-		return nil, nil, err
+	if functions, done.bodies, err = w.fold(m, c, functions, done.places); err != nil {
+		return done, err
 	}
 	before := len(code.Body)
 	code.Body = binary.AppendUvarint(nil, uint64(len(functions)))
@@ -193,11 +198,12 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, renumbered []*places,
 		code.Body = append(code.Body, b...)
 	}
 	if err := c.addHelper(m); err != nil {
-		return nil, nil, err
+		return done, err
 	}
 	say("calls: %d with a return address, %d of them one on, %d without", c.folded, c.running, c.taken)
 	say("code: %d → %d bytes %v", before, len(code.Body), w.done)
-	return w.wrappers, renumbered, nil
+	done.wrappers = w.wrappers
+	return done, nil
 }
 
 // grow adds to the count that a section begins with and returns what it was.

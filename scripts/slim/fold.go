@@ -32,9 +32,10 @@ func newFunction(n int, locals []byte, list []instruction) function {
 	})}
 }
 
-// fold returns the functions that are kept, and has all refer to these.
-func (w *rewriter) fold(m *gowasm.Module, c *convention, functions []function, renumbered []*places) ([]function, error) {
-	same := make([]int, len(functions)) // which function stands for it
+// fold returns the functions that are kept, and has all refer to these; same says
+// which one stands for a function.
+func (w *rewriter) fold(m *gowasm.Module, c *convention, functions []function, renumbered []*places) (kept []function, same []int, err error) {
+	same = make([]int, len(functions))
 	for i := range same {
 		same[i] = i
 	}
@@ -76,7 +77,6 @@ func (w *rewriter) fold(m *gowasm.Module, c *convention, functions []function, r
 	for i := range m.Imports {
 		numbers[i] = i
 	}
-	var kept []function
 	var types []int
 	for i, f := range functions {
 		if same[i] == i {
@@ -103,7 +103,7 @@ func (w *rewriter) fold(m *gowasm.Module, c *convention, functions []function, r
 	for _, t := range types {
 		s.Body = binary.AppendUvarint(s.Body, uint64(t))
 	}
-	return kept, errors.Join(renumberElements(m, numbers), renumberExports(m, numbers))
+	return kept, same, errors.Join(renumberElements(m, numbers), renumberExports(m, numbers))
 }
 
 // appendRecord appends what the runtime knows of function i.

@@ -315,27 +315,35 @@ func moveFuncData(m *gowasm.Module, starts []int) {
 // reader of a stack trace looks at names, and -names is for them. Those stay
 // that the runtime asks for: its own and reflect's, and those of wrappers, which
 // it takes apart for a message.
-// The result pairs short names and names.
-func shortenNames(m *gowasm.Module, wrappers map[int]bool) (short [][2]string, err error) {
+// The result pairs short names and names; functions that share a body are found
+// under the short name of one of them, which stands for all.
+func shortenNames(m *gowasm.Module, code rewritten) (short [][2]string, err error) {
 	extent := m.Tables.FuncNames
 	clear(m.Memory[extent.From:extent.To])
 	off := 1 // at 0 is the name of what has none
 	n, kept := 0, 0
+	entry := map[int]int{} // of a function, in the result
 	for i, f := range m.Functions {
 		if f.Struct == 0 {
 			continue
 		}
 		name := shortName(n)
-		if wrappers[i] || hasKeptName(f.Name) {
+		if code.wrappers[i] || hasKeptName(f.Name) {
 			name = f.Name
 			m.Memory.Put(extent.From+off, []byte(name))
 			kept++
 		} else {
+			entry[i] = len(short)
 			short = append(short, [2]string{name, f.Name})
 		}
 		m.Memory.SetHalf(f.Struct+gowasm.FuncNameOff, uint32(off))
 		off += len(name) + 1
 		n++
+	}
+	for i, body := range code.bodies {
+		if at, ok := entry[body]; ok && body != i {
+			short[at][1] += " = " + m.Functions[i].Name
+		}
 	}
 	if off > extent.Len() || n > 1<<16 {
 		return nil, fmt.Errorf("no room for the short names of %d functions", n)
