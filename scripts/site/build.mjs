@@ -10,7 +10,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
-import { buildModule, buildTextTools, goroot, installed, root } from './module.mjs'
+import { browserCold, buildModule, buildTextTools, goroot, installed, root } from './module.mjs'
 
 const site = path.join(root, 'site')
 const flag = name => process.argv.includes(`--${name}`)
@@ -33,7 +33,7 @@ if (!flag('no-check')) {
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 
-buildModule(path.join(out, 'kubonsai.wasm'), './wasm/browser', { version, tags: flag('fake') ? ['fake'] : [] })
+buildModule(path.join(out, 'kubonsai.wasm'), './wasm/browser', { version, cold: browserCold, tags: flag('fake') ? ['fake'] : [] })
 // Loaded when they are first used.
 buildTextTools(path.join(out, 'kubonsai-text.wasm'), version)
 

@@ -1,6 +1,5 @@
 // How a wasm module is built, for the page (build.mjs) and for the Worker
-// (scripts/worker/build.mjs). Inlining pays in the runtime and the standard
-// library; in our own code it makes the module a tenth bigger and no run faster.
+// (scripts/worker/build.mjs).
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
@@ -11,12 +10,18 @@ export const go = process.env.GO ?? 'go'
 export const goroot = () => execFileSync(go, ['env', 'GOROOT'], { encoding: 'utf8' }).trim()
 
 const module = 'github.com/kubonsai/kubonsai'
-/** What is not worth inlining in. */
-export const cold = [`${module}/...`, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...']
+/**
+ * Where inlining does not pay: in our own code it makes a module a tenth bigger
+ * and no run faster. In a page, where every byte is fetched, the same goes for
+ * libraries that are at work for a moment only.
+ */
+const cold = [`${module}/...`]
+export const browserCold = [...cold, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...',
+  'go.yaml.in/...', 'sigs.k8s.io/...', 'k8s.io/...', 'archive/...', 'context', 'encoding/...', 'flag', 'io/...', 'log', 'net/...', 'os', 'path/...', 'regexp/syntax', 'text/...']
 
-/** Builds ./program into file; slim are more options for scripts/slim. */
-export function buildModule(file, program, { version, tags = [], slim = [] }) {
-  execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(tags.length ? ['-tags', tags.join()] : []), ...cold.map(p => `-gcflags=${p}=-l`), '-o', file, program],
+/** Builds a program into file, without inlining in the given packages; slim are more options for scripts/slim. */
+export function buildModule(file, program, { version, cold: without = cold, tags = [], slim = [] }) {
+  execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(tags.length ? ['-tags', tags.join()] : []), ...without.map(p => `-gcflags=${p}=-l`), '-o', file, program],
     { cwd: root, stdio: 'inherit', env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' } })
   // Tables for stack traces and roundabout code go: a third of the module. What
   // the numbers in stack traces stand for is in a file that no page loads.

@@ -29,8 +29,11 @@ const (
 	localPCB    = 0 // the block to go to
 	localReturn = 1 // the return address
 	localSP     = 2
-	localBase   = 3 // the function's own address
-	moved       = 2 // how much the numbers of the other locals grow
+	localFrame  = 3 // the frame pointer
+	localReach  = 4 // the frame pointer less the stack pointer
+	localBase   = 5 // the function's own address
+	localPlace  = 6 // the running address
+	moved       = 5 // how much the numbers of the other locals grow
 )
 
 var (
@@ -44,6 +47,7 @@ type convention struct {
 	types         []int // of the functions, without the imports
 	resume        int   // the helper of the loop that resumes
 	folded, taken int   // calls with and without a return address of their own
+	running       int   // of those with one: it is the running address's next
 }
 
 // newConvention changes the type of the compiler's functions, which is the first.
@@ -108,7 +112,7 @@ func (c *convention) compiled(n int) bool { return n >= c.imports && c.types[n-c
 
 // rewrite changes one function, by its number without the imports, and returns
 // the declaration of its locals and its code.
-func (c *convention) rewrite(n int, name string, locals []byte, list []instruction) ([]byte, []instruction, error) {
+func (c *convention) rewrite(n int, name string, locals []byte, list []instruction, p *places) ([]byte, []instruction, error) {
 	own := c.compiled(c.imports + n)
 	if own && len(list) == 2 { // the build id
 		return locals, list, nil
@@ -130,6 +134,12 @@ func (c *convention) rewrite(n int, name string, locals []byte, list []instructi
 			out = append(out, instruction{op: opI64Const, arg: b}, instruction{op: opI64Add})
 		}
 	}
+	running := false // whether a return address is the running one's next
+	if p != nil {
+		for _, follows := range p.resumed {
+			running = running || follows
+		}
+	}
 	// Whether the return address is written, or need not be. New goroutines find
 	// that of goexit on their stack and return into its first block.
 	arrived := !own || name == "runtime.goexit"
@@ -144,12 +154,13 @@ func (c *convention) rewrite(n int, name string, locals []byte, list []instructi
 	if !arrived && dispatch < 0 {
 		arrive()
 	}
-	pushed := 0 // the return address of the call that comes next
+	// The return address of the call that comes next, and where it was written.
+	pushed, where := 0, 0
 	for i := from; i < len(list); i++ {
 		in, l := list[i], list[i:]
 		switch {
 		case own && isPush(l) && l[6].arg>>16 == base>>16 && c.isCall(l[8:]):
-			pushed = l[6].arg
+			pushed, where = l[6].arg, i
 			i += 7
 			continue
 		case own && follows(l, opI64Const, opCall, opReturn) && in.arg>>16 == base>>16 && c.compiled(l[1].arg): // of panics
@@ -178,7 +189,19 @@ func (c *convention) rewrite(n int, name string, locals []byte, list []instructi
 				return nil, nil, fmt.Errorf("%s has a call that is not known", name)
 			}
 			if pushed != 0 {
-				address(pushed)
+				resumed, next := false, false
+				if running {
+					next, resumed = p.resumed[where]
+				}
+				if next {
+					out = append(out, instruction{op: opLocalGet, arg: localPlace}, instruction{op: opI64Const, arg: 1}, instruction{op: opI64Add})
+					c.running++
+				} else {
+					address(pushed)
+				}
+				if resumed {
+					out = append(out, instruction{op: opLocalTee, arg: localPlace})
+				}
 				pushed = 0
 				c.folded++
 			} else {
@@ -186,6 +209,10 @@ func (c *convention) rewrite(n int, name string, locals []byte, list []instructi
 				c.taken++
 			}
 			out = append(out, function...)
+		}
+		if running && i == dispatch-1 { // local.get of the block
+			usesBase = true
+			out = append(out, instruction{op: opLocalGet, arg: localBase}, in, instruction{op: opI64ExtendU}, instruction{op: opI64Add}, instruction{op: opLocalSet, arg: localPlace})
 		}
 		out = append(out, in)
 		if own && dispatch >= 0 && follows(l, opI32Const, opLocalSet, opBr) && l[1].arg == localPCB && in.arg < len(list[dispatch].table) && list[dispatch].table[in.arg] == 0 {
@@ -211,7 +238,7 @@ func (c *convention) rewrite(n int, name string, locals []byte, list []instructi
 	if count, kind := r.Uint(), r.Byte(); count != 1 || kind != i32 {
 		return nil, nil, fmt.Errorf("%s has other locals", name)
 	}
-	wide := 1 // the base and the i64s that come next
+	wide := 2 // the two addresses and the i64s that come next
 	if after := (gowasm.Reader{B: r.B}); groups > 1 {
 		if count := after.Uint(); after.Byte() == i64 {
 			wide += count
@@ -220,7 +247,7 @@ func (c *convention) rewrite(n int, name string, locals []byte, list []instructi
 		}
 	}
 	decl := binary.AppendUvarint(nil, uint64(groups+1))
-	decl = append(decl, 1, i32)
+	decl = append(decl, 3, i32)
 	decl = append(binary.AppendUvarint(decl, uint64(wide)), i64)
 	return append(decl, r.B...), append(head, out...), nil
 }

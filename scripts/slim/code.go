@@ -116,31 +116,41 @@ var neverReturn = map[string]bool{
 // A rewriter rewrites the functions of a module.
 type rewriter struct {
 	neverReturn map[int]bool
+	sigpanic    int
 	panicwrap   int
 	wrappers    map[int]bool // the functions that call it
 	current     int          // the function that is rewritten
 	done        map[string]int
 }
 
-// rewriteCode rewrites all functions. It returns the numbers, as in m.Functions,
-// of those that call runtime.panicwrap.
-func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
+// A rewritten module's functions, by their numbers as in m.Functions.
+type rewritten struct {
+	wrappers map[int]bool // those that call runtime.panicwrap
+	places   []*places    // theirs, where they are new
+	bodies   []int        // the functions whose bodies they have
+}
+
+// rewriteCode rewrites all functions.
+func rewriteCode(m *gowasm.Module) (done rewritten, err error) {
 	w := &rewriter{neverReturn: map[int]bool{}, wrappers: map[int]bool{}, done: map[string]int{}}
 	for i, f := range m.Functions {
 		if neverReturn[f.Name] {
 			w.neverReturn[m.Imports+i] = true
-			if f.Name == "runtime.panicwrap" {
+			switch f.Name {
+			case "runtime.panicwrap":
 				w.panicwrap = m.Imports + i
+			case "runtime.sigpanic":
+				w.sigpanic = m.Imports + i
 			}
 		}
 	}
 	c, err := newConvention(m)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
 	code := m.Section(gowasm.SectionCode)
 	r := gowasm.Reader{B: code.Body}
-	var bodies [][]byte
+	var functions []function
 	for range r.Uint() {
 		body := r.Bytes(r.Uint())
 		f := gowasm.Reader{B: body}
@@ -150,27 +160,50 @@ func rewriteCode(m *gowasm.Module) (wrappers map[int]bool, err error) {
 		}
 		list, err := decode(f.B)
 		if err != nil {
-			return nil, err
+			return done, err
 		}
-		w.current = len(bodies)
-		locals, list, err := c.rewrite(w.current, m.Functions[w.current].Name, body[:len(body)-len(f.B)], w.rewrite(list))
+		w.current = len(functions)
+		p, list := w.renumber(m, w.current, w.rewrite(list))
+		done.places = append(done.places, p)
+		locals, list, err := c.rewrite(w.current, m.Functions[w.current].Name, body[:len(body)-len(f.B)], list, p)
 		if err != nil {
-			return nil, err
+			return done, err
 		}
-		bodies = append(bodies, encode(slices.Clone(locals), list))
+		if p != nil && c.compiled(m.Imports+w.current) {
+			f := frame{size: p.frame}
+			for _, in := range list {
+				if in.op == opCall && in.arg >= m.Imports && in.arg-m.Imports < len(m.Functions) {
+					if callee := m.Functions[in.arg-m.Imports].Struct; callee != 0 {
+						f.outgoing = max(f.outgoing, int(int32(m.Memory.Half(callee+gowasm.FuncArgs))))
+					}
+				}
+			}
+			if framed, ok := addressFrame(list, f); ok {
+				list = framed
+				w.done["frames"]++
+			} else {
+				w.done["no frames"]++
+			}
+		}
+		functions = append(functions, newFunction(w.current, locals, list))
+	}
+	if functions, done.bodies, err = w.fold(m, c, functions, done.places); err != nil {
+		return done, err
 	}
 	before := len(code.Body)
-	code.Body = binary.AppendUvarint(nil, uint64(len(bodies)))
-	for _, b := range bodies {
+	code.Body = binary.AppendUvarint(nil, uint64(len(functions)))
+	for _, f := range functions {
+		b := encode(f.locals, f.list)
 		code.Body = binary.AppendUvarint(code.Body, uint64(len(b)))
 		code.Body = append(code.Body, b...)
 	}
 	if err := c.addHelper(m); err != nil {
-		return nil, err
+		return done, err
 	}
-	say("calls: %d with a return address, %d without", c.folded, c.taken)
+	say("calls: %d with a return address, %d of them one on, %d without", c.folded, c.running, c.taken)
 	say("code: %d → %d bytes %v", before, len(code.Body), w.done)
-	return w.wrappers, nil
+	done.wrappers = w.wrappers
+	return done, nil
 }
 
 // grow adds to the count that a section begins with and returns what it was.
@@ -536,6 +569,11 @@ func encode(out []byte, list []instruction) []byte {
 			out = binary.AppendUvarint(out, uint64(in.arg))
 		case op == opCallInd:
 			out = append(binary.AppendUvarint(out, uint64(in.arg)), 0)
+		case op == opBrTable:
+			out = binary.AppendUvarint(out, uint64(len(in.table)-1))
+			for _, d := range in.table {
+				out = binary.AppendUvarint(out, uint64(d))
+			}
 		case op >= opFirstLoad && op <= opLastStore:
 			out = binary.AppendUvarint(out, uint64(in.arg))
 			out = binary.AppendUvarint(out, uint64(in.offset))

@@ -70,14 +70,14 @@ func shrink(raw []byte, memory int) (slim []byte, names [][2]string, err error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	wrappers, err := rewriteCode(m)
+	code, err := rewriteCode(m)
 	if err != nil {
 		return nil, nil, err
 	}
 	starts := strip(m)
-	movePCTables(m)
+	movePCTables(m, code.places)
 	moveFuncData(m, starts)
-	if names, err = shortenNames(m, wrappers); err != nil {
+	if names, err = shortenNames(m, code); err != nil {
 		return nil, nil, err
 	}
 	if err := packTables(m); err != nil {

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/kubonsai/kubonsai/scripts/internal/gowasm"
 )
@@ -230,33 +229,47 @@ func packTables(m *gowasm.Module) error {
 }
 
 // movePCTables puts the tables of pc values close together, in the order in
-// which the columns ask for them.
-func movePCTables(m *gowasm.Module) {
+// which the columns ask for them: those of the new places, or what there was.
+func movePCTables(m *gowasm.Module, renumbered []*places) {
 	extent := m.Tables.PCTables
 	old := append(gowasm.Memory(nil), m.Memory[extent.From:extent.To]...)
 	clear(m.Memory[extent.From:extent.To])
-	moved := map[uint32]int{0: 0}
+	moved := map[string]int{}
 	next := 1
-	move := func(at int) {
+	move := func(at int, table pcTable) {
 		from := m.Memory.Half(at)
-		to, ok := moved[from]
+		if from == 0 {
+			return
+		}
+		if table == nil {
+			table = pcTable(old[from:])
+			table = table[:pcTableSize(table)]
+		}
+		to, ok := moved[string(table)]
 		if !ok {
 			to = next
-			size := pcTableSize(old[from:])
-			m.Memory.Put(extent.From+to, old[from:int(from)+size])
-			moved[from] = to
-			next += size
+			m.Memory.Put(extent.From+to, table)
+			moved[string(table)] = to
+			next += len(table)
 		}
 		m.Memory.SetHalf(at, uint32(to))
 	}
-	for _, f := range m.Functions {
+	for i, f := range m.Functions {
 		if f.Struct != 0 {
-			move(f.Struct + gowasm.FuncPCSP)
+			var table pcTable
+			if p := renumbered[i]; p != nil {
+				table = newPCTable([]int{0, p.frame})
+			}
+			move(f.Struct+gowasm.FuncPCSP, table)
 		}
 	}
-	for _, f := range m.Functions {
+	for i, f := range m.Functions {
 		if f.Struct != 0 && int(m.Memory.Half(f.Struct+gowasm.FuncNPCData)) > pcStackMap {
-			move(f.Struct + gowasm.FuncPCData + 4*pcStackMap)
+			var table pcTable
+			if p := renumbered[i]; p != nil && p.stackMaps != nil {
+				table = newPCTable(p.stackMaps)
+			}
+			move(f.Struct+gowasm.FuncPCData+4*pcStackMap, table)
 		}
 	}
 	say("tables of pc values: %d → %d bytes", len(old), next)
@@ -302,27 +315,35 @@ func moveFuncData(m *gowasm.Module, starts []int) {
 // reader of a stack trace looks at names, and -names is for them. Those stay
 // that the runtime asks for: its own and reflect's, and those of wrappers, which
 // it takes apart for a message.
-// The result pairs short names and names.
-func shortenNames(m *gowasm.Module, wrappers map[int]bool) (short [][2]string, err error) {
+// The result pairs short names and names; functions that share a body are found
+// under the short name of one of them, which stands for all.
+func shortenNames(m *gowasm.Module, code rewritten) (short [][2]string, err error) {
 	extent := m.Tables.FuncNames
 	clear(m.Memory[extent.From:extent.To])
 	off := 1 // at 0 is the name of what has none
 	n, kept := 0, 0
+	entry := map[int]int{} // of a function, in the result
 	for i, f := range m.Functions {
 		if f.Struct == 0 {
 			continue
 		}
 		name := shortName(n)
-		if wrappers[i] || strings.HasPrefix(f.Name, "runtime.") || strings.HasPrefix(f.Name, "reflect.") || strings.HasPrefix(f.Name, "internal/runtime/") {
+		if code.wrappers[i] || hasKeptName(f.Name) {
 			name = f.Name
 			m.Memory.Put(extent.From+off, []byte(name))
 			kept++
 		} else {
+			entry[i] = len(short)
 			short = append(short, [2]string{name, f.Name})
 		}
 		m.Memory.SetHalf(f.Struct+gowasm.FuncNameOff, uint32(off))
 		off += len(name) + 1
 		n++
+	}
+	for i, body := range code.bodies {
+		if at, ok := entry[body]; ok && body != i {
+			short[at][1] += " = " + m.Functions[i].Name
+		}
 	}
 	if off > extent.Len() || n > 1<<16 {
 		return nil, fmt.Errorf("no room for the short names of %d functions", n)

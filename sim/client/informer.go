@@ -20,15 +20,15 @@ import (
 
 // Factory makes the shared informers of one cluster.
 type Factory struct {
-	client    *Client
-	clock     *clock.Clock
-	informers map[*api.Resource]any
+	client *Client
+	clock  *clock.Clock
+	caches map[*api.Resource]*cache
 }
 
 // NewFactory returns a factory whose informers list and watch through c. Their
 // watches are pinned: the store keeps what they have yet to read.
 func NewFactory(c *Client, clk *clock.Clock) *Factory {
-	return &Factory{client: c, clock: clk, informers: map[*api.Resource]any{}}
+	return &Factory{client: c, clock: clk, caches: map[*api.Resource]*cache{}}
 }
 
 // Clock is the clock that informers are pumped by.
@@ -36,34 +36,44 @@ func (f *Factory) Clock() *clock.Clock { return f.clock }
 
 // Informer caches the objects of one kind. The objects are shared and must not
 // be changed.
-type Informer[T metav1.Object] struct {
+type Informer[T metav1.Object] struct{ cache *cache }
+
+// A cache is what an informer has. It does not know the objects' type, as a
+// tree of its own for every kind's would make the program much bigger.
+type cache struct {
 	factory  *Factory
 	res      *api.Resource
-	objects  btree.Map[string, T]
+	objects  tree
 	watch    rest.Watch
-	handlers []func(old, obj T)
-	indexes  map[string]*index[T]
+	handlers []func(old, obj metav1.Object)
+	indexes  map[string]*index
 	version  uint64
 	pending  bool // the watch has something to read
 	armed    bool // a pump timer is set
 	draining bool
 }
 
-type index[T metav1.Object] struct {
-	keys func(T) []string
-	sets map[string]*btree.Map[string, T]
+// A tree has objects by key.
+type tree = btree.Map[string, metav1.Object]
+
+type index struct {
+	keys func(metav1.Object) []string
+	sets map[string]*tree
 }
 
 // InformerFor returns the factory's informer of T's kind, made at the first call.
 func InformerFor[T metav1.Object](f *Factory) *Informer[T] {
-	res := resourceOf[T]()
-	if inf, ok := f.informers[res]; ok {
-		return inf.(*Informer[T])
+	return &Informer[T]{f.cache(resourceOf[T]())}
+}
+
+func (f *Factory) cache(res *api.Resource) *cache {
+	c := f.caches[res]
+	if c == nil {
+		c = &cache{factory: f, res: res, indexes: map[string]*index{}}
+		f.caches[res] = c
+		c.relist()
 	}
-	inf := &Informer[T]{factory: f, res: res, indexes: map[string]*index[T]{}}
-	f.informers[res] = inf
-	inf.relist()
-	return inf
+	return c
 }
 
 // Key is an object's key in queues and caches: "namespace/name", or "name" for
@@ -86,46 +96,45 @@ func SplitKey(key string) (namespace, name string) {
 	return "", key
 }
 
-func (inf *Informer[T]) path() string { return Path(inf.res, "", "", "") }
+func (c *cache) path() string { return Path(c.res, "", "", "") }
 
 // relist reads everything anew and opens a watch from there; handlers see the
 // differences.
-func (inf *Informer[T]) relist() {
-	resp, err := inf.factory.client.Do(&rest.Request{Method: "GET", Path: inf.path()})
+func (c *cache) relist() {
+	resp, err := c.factory.client.Do(&rest.Request{Method: "GET", Path: c.path()})
 	if err != nil {
-		panic("informer of " + inf.res.Plural + ": " + err.Error())
+		panic("informer of " + c.res.Plural + ": " + err.Error())
 	}
 	l := resp.Object.(*metav1.List)
 	seen := make(map[string]bool, len(l.Items))
 	for _, o := range l.Items {
-		obj := o.(T)
-		seen[Key(obj)] = true
-		inf.apply(rest.Added, obj)
+		seen[Key(o)] = true
+		c.apply(rest.Added, o)
 	}
-	var gone []T
-	inf.objects.Scan(func(k string, o T) bool {
+	var gone []metav1.Object
+	c.objects.Scan(func(k string, o metav1.Object) bool {
 		if !seen[k] {
 			gone = append(gone, o)
 		}
 		return true
 	})
 	for _, o := range gone {
-		inf.apply(rest.Deleted, o)
+		c.apply(rest.Deleted, o)
 	}
-	resp, err = inf.factory.client.Do(&rest.Request{Method: "GET", Path: inf.path(),
-		Header: rest.Header{"User-Agent": inf.factory.client.userAgent, PinnedHeader: "true"},
+	resp, err = c.factory.client.Do(&rest.Request{Method: "GET", Path: c.path(),
+		Header: rest.Header{"User-Agent": c.factory.client.userAgent, PinnedHeader: "true"},
 		Query:  url.Values{"watch": {"true"}, "resourceVersion": {l.ResourceVersion}}})
 	if err != nil {
-		panic("informer of " + inf.res.Plural + ": " + err.Error())
+		panic("informer of " + c.res.Plural + ": " + err.Error())
 	}
-	inf.watch = resp.Watch
-	inf.watch.Notify(func() {
-		inf.pending = true
-		if !inf.armed && len(inf.handlers) > 0 {
-			inf.armed = true
-			inf.factory.clock.After(0, "informer "+inf.res.Plural, func() {
-				inf.armed = false
-				inf.drain()
+	c.watch = resp.Watch
+	c.watch.Notify(func() {
+		c.pending = true
+		if !c.armed && len(c.handlers) > 0 {
+			c.armed = true
+			c.factory.clock.After(0, "informer "+c.res.Plural, func() {
+				c.armed = false
+				c.drain()
 			})
 		}
 	})
@@ -136,72 +145,71 @@ func (inf *Informer[T]) relist() {
 const PinnedHeader = "X-Kubonsai-Pinned"
 
 // drain brings the cache up to date.
-func (inf *Informer[T]) drain() {
-	if !inf.pending || inf.draining {
+func (c *cache) drain() {
+	if !c.pending || c.draining {
 		return
 	}
-	inf.draining = true
-	defer func() { inf.draining = false }()
+	c.draining = true
+	defer func() { c.draining = false }()
 	for {
-		inf.pending = false
+		c.pending = false
 		for {
-			e, ok := inf.watch.Next()
+			e, ok := c.watch.Next()
 			if !ok {
 				break
 			}
 			switch e.Type {
 			case rest.Error:
-				inf.relist()
+				c.relist()
 			case rest.Bookmark:
 			default:
-				inf.apply(e.Type, e.Object.(T))
+				c.apply(e.Type, e.Object.(metav1.Object))
 			}
 		}
-		if !inf.pending {
+		if !c.pending {
 			return
 		}
 	}
 }
 
-func (inf *Informer[T]) apply(t rest.EventType, obj T) {
-	inf.version++
+func (c *cache) apply(t rest.EventType, obj metav1.Object) {
+	c.version++
 	key := Key(obj)
-	old, had := inf.objects.Get(key)
-	var none T
+	old, had := c.objects.Get(key)
 	if t == rest.Deleted {
 		if !had {
 			return
 		}
-		inf.objects.Delete(key)
-		for _, ix := range inf.indexes {
+		c.objects.Delete(key)
+		for _, ix := range c.indexes {
 			ix.remove(key, old)
 		}
-		for _, fn := range inf.handlers {
-			fn(obj, none)
+		for _, fn := range c.handlers {
+			fn(obj, nil)
 		}
 		return
 	}
 	if had && old.GetObjectMeta().ResourceVersion == obj.GetObjectMeta().ResourceVersion {
 		return
 	}
-	inf.objects.Set(key, obj)
-	for _, ix := range inf.indexes {
+	c.objects.Set(key, obj)
+	for _, ix := range c.indexes {
 		if had {
 			ix.replace(key, old, obj)
 		} else {
 			ix.add(key, obj)
 		}
 	}
-	for _, fn := range inf.handlers {
+	for _, fn := range c.handlers {
 		fn(old, obj)
 	}
 }
 
-func (ix *index[T]) add(key string, obj T) {
+func (ix *index) add(key string, obj metav1.Object) {
 	for _, v := range ix.keys(obj) {
 		set := ix.sets[v]
 		if set == nil {
-			set = &btree.Map[string, T]{}
+			set = &tree{}
 			ix.sets[v] = set
 		}
 		set.Set(key, obj)
@@ -209,7 +217,7 @@ func (ix *index[T]) add(key string, obj T) {
 }
 
 // replace is remove and add; most changes leave an object where it is.
-func (ix *index[T]) replace(key string, old, obj T) {
+func (ix *index) replace(key string, old, obj metav1.Object) {
 	keys := ix.keys(obj)
 	if slices.Equal(ix.keys(old), keys) {
 		for _, v := range keys {
@@ -221,7 +229,7 @@ func (ix *index[T]) replace(key string, old, obj T) {
 	ix.add(key, obj)
 }
 
-func (ix *index[T]) remove(key string, obj T) {
+func (ix *index) remove(key string, obj metav1.Object) {
 	for _, v := range ix.keys(obj) {
 		if set := ix.sets[v]; set != nil {
 			set.Delete(key)
@@ -236,11 +244,18 @@ func (ix *index[T]) remove(key string, obj T) {
 // deleted one (old is then its final state). It is called at once for every
 // object in the cache. Handlers should do no more than add keys to queues.
 func (inf *Informer[T]) OnChange(fn func(old, obj T)) {
-	inf.drain()
-	inf.handlers = append(inf.handlers, fn)
-	var none T
-	inf.objects.Scan(func(_ string, o T) bool {
-		fn(none, o)
+	inf.cache.onChange(func(old, obj metav1.Object) {
+		was, _ := old.(T)
+		is, _ := obj.(T)
+		fn(was, is)
+	})
+}
+
+func (c *cache) onChange(fn func(old, obj metav1.Object)) {
+	c.drain()
+	c.handlers = append(c.handlers, fn)
+	c.objects.Scan(func(_ string, o metav1.Object) bool {
+		fn(nil, o)
 		return true
 	})
 }
@@ -248,12 +263,16 @@ func (inf *Informer[T]) OnChange(fn func(old, obj T)) {
 // AddIndex adds an index by the values that keys returns for an object; adding
 // the same name again does nothing.
 func (inf *Informer[T]) AddIndex(name string, keys func(T) []string) {
-	if inf.indexes[name] != nil {
+	inf.cache.addIndex(name, func(o metav1.Object) []string { return keys(o.(T)) })
+}
+
+func (c *cache) addIndex(name string, keys func(metav1.Object) []string) {
+	if c.indexes[name] != nil {
 		return
 	}
-	ix := &index[T]{keys: keys, sets: map[string]*btree.Map[string, T]{}}
-	inf.indexes[name] = ix
-	inf.objects.Scan(func(k string, o T) bool {
+	ix := &index{keys: keys, sets: map[string]*tree{}}
+	c.indexes[name] = ix
+	c.objects.Scan(func(k string, o metav1.Object) bool {
 		ix.add(k, o)
 		return true
 	})
@@ -261,29 +280,34 @@ func (inf *Informer[T]) AddIndex(name string, keys func(T) []string) {
 
 // Get returns the object, and whether there is one.
 func (inf *Informer[T]) Get(namespace, name string) (T, bool) {
-	inf.drain()
 	if namespace != "" {
 		name = namespace + "/" + name
 	}
-	return inf.objects.Get(name)
+	return inf.ByKey(name)
 }
 
 // ByKey is Get by the object's key.
 func (inf *Informer[T]) ByKey(key string) (T, bool) {
-	inf.drain()
-	return inf.objects.Get(key)
+	inf.cache.drain()
+	o, _ := inf.cache.objects.Get(key)
+	obj, ok := o.(T)
+	return obj, ok
 }
 
 // Scan calls fn for the objects of the namespace ("" is all), in order, until
 // it returns false.
 func (inf *Informer[T]) Scan(namespace string, fn func(T) bool) {
-	inf.drain()
+	inf.cache.scan(namespace, func(o metav1.Object) bool { return fn(o.(T)) })
+}
+
+func (c *cache) scan(namespace string, fn func(metav1.Object) bool) {
+	c.drain()
 	if namespace == "" {
-		inf.objects.Scan(func(_ string, o T) bool { return fn(o) })
+		c.objects.Scan(func(_ string, o metav1.Object) bool { return fn(o) })
 		return
 	}
 	prefix := namespace + "/"
-	inf.objects.Ascend(prefix, func(k string, o T) bool {
+	c.objects.Ascend(prefix, func(k string, o metav1.Object) bool {
 		return len(k) >= len(prefix) && k[:len(prefix)] == prefix && fn(o)
 	})
 }
@@ -303,16 +327,21 @@ func (inf *Informer[T]) List(namespace string, sel labels.Selector) []T {
 
 // ByIndex returns the objects with that value in the index, in order.
 func (inf *Informer[T]) ByIndex(name, value string) []T {
-	inf.drain()
-	set := inf.indexes[name].sets[value]
+	inf.cache.drain()
+	set := inf.cache.indexes[name].sets[value]
 	if set == nil {
 		return nil
 	}
-	return set.Values()
+	out := make([]T, 0, set.Len())
+	set.Scan(func(_ string, o metav1.Object) bool {
+		out = append(out, o.(T))
+		return true
+	})
+	return out
 }
 
 // Version is another number after each change of the cache.
-func (inf *Informer[T]) Version() uint64 { inf.drain(); return inf.version }
+func (inf *Informer[T]) Version() uint64 { inf.cache.drain(); return inf.cache.version }
 
 // Len is the number of objects in the cache.
-func (inf *Informer[T]) Len() int { inf.drain(); return inf.objects.Len() }
+func (inf *Informer[T]) Len() int { inf.cache.drain(); return inf.cache.objects.Len() }

@@ -18,6 +18,7 @@ const (
 	SectionImport   = 2
 	SectionFunction = 3
 	SectionMemory   = 5
+	SectionExport   = 7
 	SectionStart    = 8
 	SectionElement  = 9
 	SectionCode     = 10
@@ -225,15 +226,18 @@ func (m *Module) tablesAt(word func(int) int) error {
 
 // The offsets of runtime._func's fields.
 const (
-	FuncNameOff   = 4
-	FuncPCSP      = 16
-	FuncPCFile    = 20
-	FuncPCLine    = 24
-	FuncNPCData   = 28
-	FuncCUOffset  = 32
-	FuncStartLine = 36
-	FuncNFuncData = 43 // a byte
-	FuncPCData    = 44 // the words of pcdata, then those of funcdata
+	FuncNameOff     = 4
+	FuncArgs        = 8
+	FuncDeferReturn = 12
+	FuncPCSP        = 16
+	FuncPCFile      = 20
+	FuncPCLine      = 24
+	FuncNPCData     = 28
+	FuncCUOffset    = 32
+	FuncStartLine   = 36
+	FuncID          = 40 // a byte
+	FuncNFuncData   = 43 // a byte
+	FuncPCData      = 44 // the words of pcdata, then those of funcdata
 )
 
 // Memory is the initial linear memory.

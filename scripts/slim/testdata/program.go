@@ -97,6 +97,111 @@ func conditions(a, b int, x, y float64, u uint8) (out []string) {
 	return out
 }
 
+// first gives what f makes of the first element, or says why it could not.
+// Deferred calls look at the frame after a panic, and change its result.
+func first(list []*node, f func(*node) int) (n int, err error) {
+	var big [40]int // a large frame
+	held := &node{name: strings.Repeat("held", 3)}
+	defer func() {
+		if r := recover(); r != nil {
+			runtime.GC()
+			value := len(held.name)
+			err = fmt.Errorf("%v, holding %d and %d", r, deep(300, &value), big[len(list)])
+		}
+	}()
+	big[len(list)] = 7
+	n = f(list[0])
+	held.name += "!"
+	return n + f(list[len(list)-1]), nil
+}
+
+// twice panics in frames that defer nothing, below one that does.
+func twice(n int) (out []string) {
+	for i := range n {
+		func() {
+			defer func() {
+				runtime.GC()
+				out = append(out, fmt.Sprint(recover()))
+			}()
+			value := i
+			_ = fmt.Sprint(over(i, &value))
+		}()
+	}
+	return out
+}
+
+func over(i int, p *int) int {
+	local := []*int{p, new(int)}
+	switch i % 4 {
+	case 0:
+		return *local[i+2]
+	case 1:
+		local[1] = nil
+		return *local[1]
+	case 2:
+		return deep(100, local[0]) / (i - i)
+	}
+	return over(i-1, local[0])
+}
+
+// step is resumed in many places and in a loop.
+func step(in <-chan int, out chan<- string) {
+	defer close(out)
+	sum, seen := 0, map[string]int{}
+	for v := range in {
+		switch {
+		case v%15 == 0:
+			out <- fmt.Sprint("fizzbuzz ", sum)
+		case v%5 == 0:
+			out <- "buzz"
+		case v%3 == 0:
+			out <- "fizz"
+		default:
+			if seen[fmt.Sprint(v%7)]++; seen[fmt.Sprint(v%7)] > 3 {
+				out <- fmt.Sprint(v, " again")
+			}
+		}
+		sum += v
+		runtime.Gosched()
+	}
+	out <- fmt.Sprint(sum, len(seen))
+}
+
+// Like functions, which share one body: instances of a generic one, methods of
+// embedded fields, equality.
+func last[T any](list []T, or func() T) T {
+	if len(list) == 0 {
+		return or()
+	}
+	return list[len(list)-1]
+}
+
+type (
+	named   struct{ name string }
+	cat     struct{ named }
+	dog     struct{ named }
+	pair    struct{ a, b string }
+	couple  struct{ c, d string }
+	speaker interface{ speak() string }
+)
+
+func (n *named) speak() string { return n.name + string(make([]byte, 0, 8)) }
+
+func alike() (out []any) {
+	for _, s := range []speaker{&cat{named{"cat"}}, &dog{named{"dog"}}} {
+		out = append(out, s.speak(), fmt.Sprintf("%T", s))
+	}
+	x, y := any(pair{"x", "y"}), any(couple{"x", "y"})
+	out = append(out, x == y, x == any(pair{"x", "y"}), y == any(couple{"x", "z"}))
+	out = append(out, last([]int32{1, 2}, nil), last([]uint32{3}, nil), last(nil, func() string { runtime.GC(); return "or" }), *last([]*string{new(string)}, nil))
+	func() {
+		defer func() { out = append(out, fmt.Sprint(recover())) }()
+		var d *dog
+		speaker(d).speak()
+	}()
+	return out
+}
+
 func main() {
 	var root *node
 	for i := range 2000 {
@@ -133,6 +238,29 @@ func main() {
 
 	value := 42
 	fmt.Println(deep(5000, &value))
+
+	length := func(n *node) int { return len(n.name) }
+	fmt.Println(first([]*node{root, root}, length))
+	fmt.Println(first(nil, length))
+	fmt.Println(first([]*node{root, nil}, length))
+	fmt.Println(first([]*node{root}, func(*node) int { panic(errors.New("own")) }))
+	fmt.Println(twice(12))
+	numbers, words := make(chan int), make(chan string, 1)
+	go step(numbers, words)
+	go func() {
+		for i := range 60 {
+			numbers <- i
+			if i%20 == 0 {
+				runtime.GC()
+			}
+		}
+		close(numbers)
+	}()
+	for w := range words {
+		fmt.Print(w, " ")
+	}
+	fmt.Println()
+	fmt.Println(alike()...)
 
 	var wg sync.WaitGroup
 	var mu sync.Mutex
