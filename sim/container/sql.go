@@ -69,6 +69,7 @@ type sqlResult struct {
 	Title   string
 	Columns []string // nil for statements without rows
 	Rows    [][]*string
+	Text    bool   // all columns are text, even where they hold numbers
 	Tag     string // PostgreSQL's word for what was done
 	N       int    // rows that it was done to
 }
@@ -483,7 +484,7 @@ func text(s string) *string { return &s }
 
 // sqlRows is a result of texts.
 func sqlRows(columns []string, rows ...[]string) *sqlResult {
-	res := &sqlResult{Columns: columns}
+	res := &sqlResult{Columns: columns, Text: true}
 	for _, vs := range rows {
 		row := make([]*string, len(vs))
 		for i := range vs {
@@ -1089,7 +1090,7 @@ func (r *sqlRun) describe() (*sqlResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	res := &sqlResult{Columns: []string{"Field", "Type", "Null", "Key", "Default", "Extra"}}
+	res := &sqlResult{Text: true, Columns: []string{"Field", "Type", "Null", "Key", "Default", "Extra"}}
 	for i, name := range t.Columns {
 		c := t.def(i)
 		null, extra := "YES", ""

@@ -51,9 +51,9 @@ func TestSQL(t *testing.T) {
 			{"'open\n';", "    '> ERROR 1064"},
 			{"exit", "Bye"},
 		}},
-		{"mariadb", "MARIADB_ROOT_PASSWORD=x", "mariadb -uroot -px", "MariaDB [(none)]> ", [][2]string{
+		{"mariadb:11.4", "MARIADB_ROOT_PASSWORD=x", "mariadb -uroot -px", "MariaDB [(none)]> ", [][2]string{
 			{"show databases;", "| performance_schema |"},
-			{"select version();", "11.8.3-MariaDB"},
+			{"select version();", "11.4.8-MariaDB"},
 			{"use mysql;", "Database changed\nMariaDB [mysql]> "},
 		}},
 		{"postgres:16", "POSTGRES_PASSWORD=x", "psql -U postgres", "postgres=# ", [][2]string{

@@ -503,7 +503,7 @@ func printBox(w io.Writer, res sqlResult) {
 	right := make([]bool, len(ws)) // columns of numbers
 	for i := range ws {
 		for _, row := range res.Rows {
-			if row[i] != nil {
+			if row[i] != nil && !res.Text {
 				right[i] = numeric(*row[i])
 				if !right[i] {
 					break
