@@ -277,3 +277,39 @@ func TestSwitches(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Connections by hand: what is no HTTP goes between containers, and through
+// forwarded ports, as it is written.
+func TestRawConnections(t *testing.T) {
+	c, err := New(Options{Seed: 1, ImagesPresent: true, Log: func(text string) { t.Error(text) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	do(t, c, "1", "kubectl run redis --image=redis >/dev/null; kubectl run web --image=nginx >/dev/null; kubectl run box --image=busybox -- sleep 36000 >/dev/null; sleep 20")
+	for _, x := range []struct{ line, want string }{
+		{`box> sh -c "(echo SET a 1; sleep 1; echo GET a) | nc @redis 6379"`, "+OK\r\n$1\r\n1\r\n"},
+		{`box> sh -c "printf 'GET /no HTTP/1.0\r\n\r\n' | nc @web 80 | head -1"`, "HTTP/1.1 404 Not Found\r\n"},
+		{`box> sh -c "echo hello | telnet @web 80 | head -2"`, "Connected to @web\nHTTP/1.1 400 Bad Request\r\n"},
+		{`box> telnet @web 81`, "telnet: can't connect to remote host (@web): Connection refused\ncommand terminated with exit code 1\n"},
+		{`box> nc @web 70000`, "nc: port number invalid: 70000\ncommand terminated with exit code 1\n"},
+		{"kubectl port-forward pod/redis 7000:6379 >/dev/null & sleep 1; printf 'PING\\r\\nGET a\\r\\n' | nc localhost 7000; kill $!", "+PONG\r\n$1\r\n1\r\n"},
+		{"telnet localhost 7001", "Trying 127.0.0.1...\ntelnet: Unable to connect to remote host: Connection refused\n"},
+		{`box> sh -c "echo yes | nc -l -p 9000" & sleep 1; web> bash -c 'exec true'; kubectl run client --image=busybox --restart=Never -- sh -c "echo hi | nc @box 9000" >/dev/null; sleep 5; kubectl logs client`, "hi\nyes\n"},
+		{`box> sh -c 'while true; do printf "HTTP/1.1 200 OK\r\n\r\nhello" | nc -l -p 8080 >/dev/null; done' & sleep 1; web> curl -s @box:8080; web> curl -s @box:8080; kill $!`, "hellohello"},
+		{`box> nc -lk -p 8081 -e echo again & sleep 1; box> sh -c "echo 1 | nc localhost 8081; echo 2 | nc localhost 8081"; kill $!`, "again\nagain\n"},
+		{"nc -l 70000; nc -l; nc -l 8090 & nc -l 8090; echo yo | nc localhost 8090", "nc: port number invalid: 70000\nusage: nc [-46hklnuvz] [-w timeout] [destination] [port]\nnc: Address already in use\nyo\n"},
+	} {
+		line, want := x.line, x.want
+		for _, p := range []string{"redis", "web", "box"} {
+			line = strings.ReplaceAll(line, p+"> ", "kubectl exec "+p+" -- ")
+			if strings.Contains(line, "@"+p) {
+				ip := do(t, c, "1", "kubectl get pod "+p+" -o jsonpath='{.status.podIP}'")
+				line, want = strings.ReplaceAll(line, "@"+p, ip), strings.ReplaceAll(want, "@"+p, ip)
+			}
+		}
+		if got := do(t, c, "1", line); got != want {
+			t.Errorf("$ %s\n got %q\nwant %q", line, got, want)
+		}
+	}
+}

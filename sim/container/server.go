@@ -5,6 +5,7 @@
 package container
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -229,10 +230,27 @@ var rawKinds = []string{"redis", "sql"}
 
 const slowRequest = 20
 
+// notHTTP answers what is no HTTP: a server of HTTP refuses it once there is a
+// line of it, others say nothing.
+func (s *server) notHTTP(r *network.Request) *network.Response {
+	if s.b.Kind == "tcp" || !bytes.Contains(r.Body, []byte("\n")) {
+		return &network.Response{}
+	}
+	resp := s.respond(400, "text/html", nil)
+	if s.b.Kind == "nginx" {
+		resp.Body = s.nginxError(400)
+	}
+	resp.Header.Set("Content-Length", strconv.Itoa(len(resp.Body)))
+	resp.Header.Set("Connection", "close")
+	var out bytes.Buffer
+	_ = network.WriteResponse(&out, resp)
+	return &network.Response{Body: out.Bytes()}
+}
+
 func (s *server) listen(port int, h network.Handler) bool {
 	l, err := s.c.sb.ns.Listen(port, false, func(p *kernel.Proc, r *network.Request) *network.Response {
 		if r.Method == network.Raw && !slices.Contains(rawKinds, s.b.Kind) {
-			return nil
+			return s.notHTTP(r)
 		}
 		s.requests++
 		s.c.cpu.add(s.now(), s.b.CPU)
@@ -715,6 +733,9 @@ func (s *server) startNginx() {
 				return
 			}
 			l, err := s.c.sb.ns.Listen(port, false, func(p *kernel.Proc, r *network.Request) *network.Response {
+				if r.Method == network.Raw {
+					return s.notHTTP(r)
+				}
 				s.requests++
 				s.c.cpu.add(s.now(), s.b.CPU)
 				return s.serveNginx(p, port, r)
@@ -779,7 +800,7 @@ func (s *server) nginxEntrypoint() {
 func (r *Runtime) unprivilegedPorts() bool { return true }
 
 func (s *server) nginxError(status int) []byte {
-	text := map[int]string{301: "301 Moved Permanently", 302: "302 Found", 403: "403 Forbidden", 404: "404 Not Found", 405: "405 Not Allowed", 500: "500 Internal Server Error", 502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}[status]
+	text := map[int]string{301: "301 Moved Permanently", 302: "302 Found", 400: "400 Bad Request", 403: "403 Forbidden", 404: "404 Not Found", 405: "405 Not Allowed", 500: "500 Internal Server Error", 502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}[status]
 	if text == "" {
 		text = strconv.Itoa(status)
 	}
