@@ -122,7 +122,10 @@ type display struct{ program.Terminal }
 
 // run runs a client in a container and returns what it prints.
 func run(s *server, command, input string, tty program.Terminal) string {
-	argv := strings.Fields(command)
+	return runArgs(s, strings.Fields(command), input, tty)
+}
+
+func runArgs(s *server, argv []string, input string, tty program.Terminal) string {
 	var out bytes.Buffer
 	c := &program.Context{Net: s.c.sb.ns, Stdin: strings.NewReader(input), Stdout: &out, Stderr: &out, TTY: tty, Env: map[string]string{}, FS: s.c.FS()}
 	if status := s.c.command(s.c.Image.Programs[argv[0]])(c, argv); status != 0 {

@@ -44,6 +44,7 @@ type server struct {
 	quiet     bool // restored: say nothing at the start
 	conf      []*nginxServer
 	redis     *redisStore
+	memcached *memcached   // nil until it is asked
 	caller    *kernel.Proc // whose request is answered now
 	stop      func()       // called at the end; nil for nothing
 }
@@ -162,8 +163,12 @@ func (s *server) handler() network.Handler {
 		return s.serveRedis
 	case "sql":
 		return s.serveSQL
+	case "memcached":
+		return s.serveMemcached
+	case "mongo":
+		return s.serveMongo
 	}
-	return func(*kernel.Proc, *network.Request) *network.Response { return nil } // speaks something else than HTTP
+	return func(*kernel.Proc, *network.Request) *network.Response { return nil } // speaks nothing that is known here
 }
 
 func (s *server) printLog(lines []string) {
@@ -226,7 +231,7 @@ func (s *server) flag(name string) (string, bool) {
 
 // rawKinds are the servers that do not speak HTTP; slowRequest is the cost in
 // milliseconds from which on a client has to wait for it.
-var rawKinds = []string{"redis", "sql"}
+var rawKinds = []string{"redis", "sql", "memcached", "mongo"}
 
 const slowRequest = 20
 
