@@ -313,3 +313,27 @@ func TestRawConnections(t *testing.T) {
 		}
 	}
 }
+
+// What machines say of their network and files.
+func TestMachineTools(t *testing.T) {
+	c, err := New(Options{Seed: 1, ImagesPresent: true, Log: func(text string) { t.Error(text) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	do(t, c, "1", "kubectl run web --image=nginx >/dev/null; kubectl run box --image=busybox -- httpd -f -p 8000 >/dev/null; kubectl run shoot --image=nicolaka/netshoot -- sleep 3600 >/dev/null; sleep 20; mkdir -p d/e; touch d/e/f d/g d/.h")
+	for _, x := range []struct{ line, want string }{
+		{"kubectl exec box -- ip -4 addr show eth0 | grep inet", "    inet 10.244.0.4/24 brd 10.244.0.255 scope global eth0\n"},
+		{"kubectl exec box -- ip route | head -1; kubectl exec box -- route -n | tail -1", "default via 10.244.0.1 dev eth0 \n10.244.0.1      0.0.0.0         255.255.255.255 UH    0      0        0 eth0\n"},
+		{"kubectl exec shoot -- ip -br a; ip -br a", "lo               UNKNOWN        127.0.0.1/8 ::1/128 \neth0             UP             10.244.0.5/24 \nlo               UNKNOWN        127.0.0.1/8 ::1/128 \neth0             UP             172.18.0.1/16 \n"},
+		{"kubectl exec box -- ifconfig eth0 | grep inet", "          inet addr:10.244.0.4  Bcast:10.244.0.255  Mask:255.255.255.0\n"},
+		{"ip nope; ip link add x; ip addr show eth9; ip -z", "Object \"nope\" is unknown, try \"ip help\".\nRTNETLINK answers: Operation not permitted\nDevice \"eth9\" does not exist.\nOption \"-z\" is unknown, try \"ip -help\".\n"},
+		{"nc -l 7777 & ss -tlnH; netstat -tln | tail -1; kill $!", "LISTEN 0      511        127.0.0.1:6443      0.0.0.0:*          \nLISTEN 0      511          0.0.0.0:7777      0.0.0.0:*          \ntcp        0      0 0.0.0.0:7777            0.0.0.0:*               LISTEN      \n"},
+		{"kubectl exec box -- mount | tail -1; mount /dev/sda /mnt", "tmpfs on /var/run/secrets/kubernetes.io/serviceaccount type tmpfs (ro,relatime)\nmount: must be superuser to use mount.\n"},
+		{"tree d; tree -aiL 1 --noreport d; tree nope; tree -L 0", "d\n├── e\n│\u00a0\u00a0 └── f\n└── g\n\n2 directories, 2 files\nd\n.h\ne\ng\nnope  [error opening dir]\n\n0 directories, 0 files\ntree: Invalid level, must be greater than 0.\n"},
+	} {
+		if got := do(t, c, "1", x.line); got != x.want {
+			t.Errorf("$ %s\n got %q\nwant %q", x.line, got, x.want)
+		}
+	}
+}

@@ -379,6 +379,11 @@ func (l *Listener) Close() {
 // Listening reports whether something is bound to the port.
 func (ns *Namespace) Listening(port int) bool { return ns.listener(port) != nil }
 
+// Listeners are the bound ports, by number.
+func (ns *Namespace) Listeners() []*Listener {
+	return slices.SortedFunc(slices.Values(ns.listeners), func(a, b *Listener) int { return a.Port - b.Port })
+}
+
 func (ns *Namespace) listener(port int) *Listener {
 	for _, l := range ns.listeners {
 		if l.Port == port {
