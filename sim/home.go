@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kubonsai/kubonsai/sim/apiserver"
+	"github.com/kubonsai/kubonsai/sim/docker"
 	"github.com/kubonsai/kubonsai/sim/examples"
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/kind"
@@ -157,6 +158,7 @@ func (m *Machine) readerPrograms() map[string]program.Program {
 	all["k"] = all["kubectl"]
 	all["kind"] = kind.New(kind.Options{Machine: m, Random: m.seed.Stream("kind").Uint64})
 	all["minikube"] = minikube.New(minikube.Options{Machine: m, Kubectl: all["kubectl"]})
+	all["docker"] = docker.New(m)
 	all["kubonsai"] = simctl.New(simctl.Options{Trace: m.tracer(), Nodes: m})
 	return all
 }

@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"wasm/bridge", "sim/transcript", "sim/simtest", "sim/httpserver", "sim/journal"},
 	{"sim"},
 	{"sim/examples"},
-	{"sim/kind", "sim/minikube"},
+	{"sim/docker", "sim/kind", "sim/minikube"},
 	{"sim/shell"},
 	{"sim/kubectl", "sim/simctl"},
 	{"sim/kubelet", "sim/scheduler", "sim/controller", "sim/network/proxy"},
