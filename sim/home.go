@@ -47,7 +47,7 @@ func (m *Machine) makeHome(state *kept) error {
 		m.dirty.files = f.Generation()
 		return nil
 	}
-	for _, dir := range []string{path.Dir(Home), "/tmp", "/etc", "/usr/bin", "/bin", "/var/tmp", "/dev"} {
+	for _, dir := range []string{path.Dir(Home), "/tmp", "/etc", "/usr/bin", "/usr/local/bin", "/bin", "/var/tmp", "/dev"} {
 		if err := f.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
@@ -115,6 +115,9 @@ func (m *Machine) fetchURL(url string) ([]byte, bool) {
 		if data, ok := m.opts.URLs(url); ok {
 			return data, true
 		}
+	}
+	if data, ok := download(url); ok {
+		return data, true
 	}
 	return examples.Fetch(url)
 }

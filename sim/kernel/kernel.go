@@ -124,7 +124,9 @@ type Proc struct {
 	pace     time.Duration // of virtual time that a quantum takes; see Pace
 	onPace   func(time.Duration)
 	atExit   []func()
-	locals   map[any]any
+	// Execs is how often another program has taken the process over; who does
+	// that bounds it, for the old one's stack stays.
+	Execs int
 }
 
 // Spawn makes a process that will run fn, which returns its exit status. It
