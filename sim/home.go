@@ -141,7 +141,7 @@ func (m *Machine) readerPrograms() map[string]program.Program {
 	if m.opts.TextTools != nil {
 		texts = host.Remote(m.opts.TextTools)
 	}
-	for _, name := range []string{"awk", "gawk", "mawk", "jq"} {
+	for _, name := range []string{"awk", "gawk", "mawk", "jq", "yq", "bc"} {
 		all[name] = texts
 	}
 	for name, p := range shell.Programs(shell.Bash) {

@@ -97,7 +97,7 @@ func (c *Cluster) wire(state *kept) error {
 
 	c.ingress = ingressnginx.New(client.New(c.server, "nginx-ingress-controller"), c.factory)
 	containerPrograms := tool.All()
-	for _, name := range []string{"awk", "jq"} { // images' tool sets say who has them
+	for _, name := range []string{"awk", "jq", "bc"} { // images' tool sets say who has them
 		containerPrograms[name] = c.machine.programs[name]
 	}
 	for _, name := range []string{"git", "brew", "envsubst", "openssl"} {

@@ -217,6 +217,7 @@ var linked = map[string]map[string]string{
 		"github.com/benhoyt/goawk":      "awk",
 		"github.com/itchyny/gojq":       "jq",
 		"github.com/itchyny/timefmt-go": "strftime",
+		"go.yaml.in/yaml/v3":            "yq",
 	},
 	"wasm/browser": {
 		"github.com/hack-pad/go-indexeddb": "IndexedDB",
