@@ -26,7 +26,6 @@ require github.com/syumai/workers v0.33.0
 
 require (
 	github.com/google/gnostic-models v0.7.0
-	go.yaml.in/yaml/v3 v3.0.4 // indirect
 )
 
 require (
@@ -35,6 +34,7 @@ require (
 	github.com/moby/spdystream v0.5.1 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.3
+	go.yaml.in/yaml/v3 v3.0.4
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	k8s.io/utils v0.0.0-20260210185600-b8788abfbbc2 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kubonsai/kubonsai/sim/apiserver"
+	"github.com/kubonsai/kubonsai/sim/docker"
 	"github.com/kubonsai/kubonsai/sim/examples"
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/kind"
@@ -47,7 +48,7 @@ func (m *Machine) makeHome(state *kept) error {
 		m.dirty.files = f.Generation()
 		return nil
 	}
-	for _, dir := range []string{path.Dir(Home), "/tmp", "/etc", "/usr/bin", "/bin", "/var/tmp", "/dev"} {
+	for _, dir := range []string{path.Dir(Home), "/tmp", "/etc", "/usr/bin", "/usr/local/bin", "/bin", "/var/tmp", "/dev"} {
 		if err := f.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
@@ -116,6 +117,9 @@ func (m *Machine) fetchURL(url string) ([]byte, bool) {
 			return data, true
 		}
 	}
+	if data, ok := download(url); ok {
+		return data, true
+	}
 	return examples.Fetch(url)
 }
 
@@ -138,7 +142,7 @@ func (m *Machine) readerPrograms() map[string]program.Program {
 	if m.opts.TextTools != nil {
 		texts = host.Remote(m.opts.TextTools)
 	}
-	for _, name := range []string{"awk", "gawk", "mawk", "jq"} {
+	for _, name := range []string{"awk", "gawk", "mawk", "jq", "yq", "bc"} {
 		all[name] = texts
 	}
 	for name, p := range shell.Programs(shell.Bash) {
@@ -158,6 +162,7 @@ func (m *Machine) readerPrograms() map[string]program.Program {
 	all["k"] = all["kubectl"]
 	all["kind"] = kind.New(kind.Options{Machine: m, Random: m.seed.Stream("kind").Uint64})
 	all["minikube"] = minikube.New(minikube.Options{Machine: m, Kubectl: all["kubectl"]})
+	all["docker"] = docker.New(m)
 	all["kubonsai"] = simctl.New(simctl.Options{Trace: m.tracer(), Nodes: m})
 	maps.Copy(all, m.opts.Programs)
 	return all

@@ -8,7 +8,9 @@ package sim
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kubonsai/kubonsai/sim/container"
 	"github.com/kubonsai/kubonsai/sim/network"
@@ -30,6 +32,7 @@ func (m *Machine) makeNetwork() {
 	m.net.Gateway = true
 	m.network.SetGateway(m.gateway)
 	m.network.SetResolver(names{m})
+	m.listenWeb()
 }
 
 // gateway is where a connection of the reader's machine goes on: to the cluster
@@ -70,6 +73,9 @@ func (c *Cluster) joinMachine() {
 type names struct{ m *Machine }
 
 func (n names) Query(_ *network.Namespace, server netip.Addr, name string) (network.Answer, network.Kind) {
+	if slices.Contains(webHosts, strings.TrimPrefix(name, "www.")) {
+		return network.Answer{Addrs: []netip.Addr{webAddr}}, 0
+	}
 	if c := n.m.running(); c != nil {
 		return c.proxy.Query(c.readerNet, server, name)
 	}

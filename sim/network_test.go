@@ -278,3 +278,63 @@ func TestSwitches(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Connections by hand: what is no HTTP goes between containers, and through
+// forwarded ports, as it is written.
+func TestRawConnections(t *testing.T) {
+	c, err := New(Options{Seed: 1, ImagesPresent: true, Log: func(text string) { t.Error(text) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	do(t, c, "1", "kubectl run redis --image=redis >/dev/null; kubectl run web --image=nginx >/dev/null; kubectl run box --image=busybox -- sleep 36000 >/dev/null; sleep 20")
+	for _, x := range []struct{ line, want string }{
+		{`box> sh -c "(echo SET a 1; sleep 1; echo GET a) | nc @redis 6379"`, "+OK\r\n$1\r\n1\r\n"},
+		{`box> sh -c "printf 'GET /no HTTP/1.0\r\n\r\n' | nc @web 80 | head -1"`, "HTTP/1.1 404 Not Found\r\n"},
+		{`box> sh -c "echo hello | telnet @web 80 | head -2"`, "Connected to @web\nHTTP/1.1 400 Bad Request\r\n"},
+		{`box> telnet @web 81`, "telnet: can't connect to remote host (@web): Connection refused\ncommand terminated with exit code 1\n"},
+		{`box> nc @web 70000`, "nc: port number invalid: 70000\ncommand terminated with exit code 1\n"},
+		{"kubectl port-forward pod/redis 7000:6379 >/dev/null & sleep 1; printf 'PING\\r\\nGET a\\r\\n' | nc localhost 7000; kill $!", "+PONG\r\n$1\r\n1\r\n"},
+		{"telnet localhost 7001", "Trying 127.0.0.1...\ntelnet: Unable to connect to remote host: Connection refused\n"},
+		{`box> sh -c "echo yes | nc -l -p 9000" & sleep 1; web> bash -c 'exec true'; kubectl run client --image=busybox --restart=Never -- sh -c "echo hi | nc @box 9000" >/dev/null; sleep 5; kubectl logs client`, "hi\nyes\n"},
+		{`box> sh -c 'while true; do printf "HTTP/1.1 200 OK\r\n\r\nhello" | nc -l -p 8080 >/dev/null; done' & sleep 1; web> curl -s @box:8080; web> curl -s @box:8080; kill $!`, "hellohello"},
+		{`box> nc -lk -p 8081 -e echo again & sleep 1; box> sh -c "echo 1 | nc localhost 8081; echo 2 | nc localhost 8081"; kill $!`, "again\nagain\n"},
+		{"nc -l 70000; nc -l; nc -l 8090 & nc -l 8090; echo yo | nc localhost 8090", "nc: port number invalid: 70000\nusage: nc [-46hklnuvz] [-w timeout] [destination] [port]\nnc: Address already in use\nyo\n"},
+	} {
+		line, want := x.line, x.want
+		for _, p := range []string{"redis", "web", "box"} {
+			line = strings.ReplaceAll(line, p+"> ", "kubectl exec "+p+" -- ")
+			if strings.Contains(line, "@"+p) {
+				ip := do(t, c, "1", "kubectl get pod "+p+" -o jsonpath='{.status.podIP}'")
+				line, want = strings.ReplaceAll(line, "@"+p, ip), strings.ReplaceAll(want, "@"+p, ip)
+			}
+		}
+		if got := do(t, c, "1", line); got != want {
+			t.Errorf("$ %s\n got %q\nwant %q", line, got, want)
+		}
+	}
+}
+
+// What machines say of their network and files.
+func TestMachineTools(t *testing.T) {
+	c, err := New(Options{Seed: 1, ImagesPresent: true, Log: func(text string) { t.Error(text) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	do(t, c, "1", "kubectl run web --image=nginx >/dev/null; kubectl run box --image=busybox -- httpd -f -p 8000 >/dev/null; kubectl run shoot --image=nicolaka/netshoot -- sleep 3600 >/dev/null; sleep 20; mkdir -p d/e; touch d/e/f d/g d/.h")
+	for _, x := range []struct{ line, want string }{
+		{"kubectl exec box -- ip -4 addr show eth0 | grep inet", "    inet 10.244.0.4/24 brd 10.244.0.255 scope global eth0\n"},
+		{"kubectl exec box -- ip route | head -1; kubectl exec box -- route -n | tail -1", "default via 10.244.0.1 dev eth0 \n10.244.0.1      0.0.0.0         255.255.255.255 UH    0      0        0 eth0\n"},
+		{"kubectl exec shoot -- ip -br a; ip -br a", "lo               UNKNOWN        127.0.0.1/8 ::1/128 \neth0             UP             10.244.0.5/24 \nlo               UNKNOWN        127.0.0.1/8 ::1/128 \neth0             UP             172.18.0.1/16 \n"},
+		{"kubectl exec box -- ifconfig eth0 | grep inet", "          inet addr:10.244.0.4  Bcast:10.244.0.255  Mask:255.255.255.0\n"},
+		{"ip nope; ip link add x; ip addr show eth9; ip -z", "Object \"nope\" is unknown, try \"ip help\".\nRTNETLINK answers: Operation not permitted\nDevice \"eth9\" does not exist.\nOption \"-z\" is unknown, try \"ip -help\".\n"},
+		{"nc -l 7777 & ss -tlnH; netstat -tln | tail -1; kill $!", "LISTEN 0      511        127.0.0.1:6443      0.0.0.0:*          \nLISTEN 0      511          0.0.0.0:7777      0.0.0.0:*          \ntcp        0      0 0.0.0.0:7777            0.0.0.0:*               LISTEN      \n"},
+		{"kubectl exec box -- mount | tail -1; mount /dev/sda /mnt", "tmpfs on /var/run/secrets/kubernetes.io/serviceaccount type tmpfs (ro,relatime)\nmount: must be superuser to use mount.\n"},
+		{"tree d; tree -aiL 1 --noreport d; tree nope; tree -L 0", "d\n├── e\n│\u00a0\u00a0 └── f\n└── g\n\n2 directories, 2 files\nd\n.h\ne\ng\nnope  [error opening dir]\n\n0 directories, 0 files\ntree: Invalid level, must be greater than 0.\n"},
+	} {
+		if got := do(t, c, "1", x.line); got != x.want {
+			t.Errorf("$ %s\n got %q\nwant %q", x.line, got, x.want)
+		}
+	}
+}

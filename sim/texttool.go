@@ -1,6 +1,6 @@
 //go:build !js
 
-// awk and jq, linked: the native binary has room for them.
+// awk, jq, yq and bc, linked: the native binary has room for them.
 
 package sim
 

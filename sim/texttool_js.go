@@ -1,4 +1,4 @@
-// awk and jq are not in the browser module: Options.TextTools brings them.
+// awk, jq, yq and bc are not in the browser module: Options.TextTools brings them.
 
 package sim
 

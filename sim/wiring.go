@@ -100,7 +100,9 @@ func (c *Cluster) wire(state *kept) error {
 
 	c.ingress = ingressnginx.New(client.New(c.server, "nginx-ingress-controller"), c.factory)
 	containerPrograms := tool.All()
-	containerPrograms["awk"] = c.machine.programs["awk"] // jq is the reader's alone
+	for _, name := range []string{"awk", "jq", "bc"} { // images' tool sets say who has them
+		containerPrograms[name] = c.machine.programs[name]
+	}
 	for _, name := range []string{"git", "brew", "envsubst", "openssl"} {
 		delete(containerPrograms, name)
 	}

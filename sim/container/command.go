@@ -37,6 +37,10 @@ func (c *Container) command(b *image.Behaviour) program.Program {
 		fn = redisClient
 	case "mysql", "psql":
 		fn = sqlClient
+	case "mongosh":
+		fn = mongoShell
+	case "rabbitmqctl":
+		fn = rabbitControl
 	default:
 		return nil
 	}

@@ -3,6 +3,8 @@ package container
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/container/image"
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/network"
+	"github.com/kubonsai/kubonsai/sim/program"
 	"github.com/kubonsai/kubonsai/sim/seed"
 )
 
@@ -92,18 +95,19 @@ func FuzzRedis(f *testing.F) {
 }
 
 func FuzzSQL(f *testing.F) {
-	for _, s := range []string{"select 1", "create table t (a int, b text); insert into t values (1,'x'),(2,null); select * from t where a=1", "select", "insert into t (", "insert into t values", "update t set a=", "select a from t order by", "select count(*) from", "select * from t limit", "drop table if exists", "create table", "'", "select now(", "delete from t where a", "use", "select , from t"} {
+	for _, s := range []string{"select 1", "create table t (a int, b text); insert into t values (1,'x'),(2,null); select * from t where a=1", "select", "insert into t (", "insert into t values", "update t set a=", "select a from t order by", "select count(*) from", "select * from t limit", "drop table if exists", "create table", "'", "select now(", "delete from t where a", "use", "select , from t",
+		"select x.a, count(*) n from t x left join t y on x.a=y.b where x.a in (select a from t) and not b like '%_' group by 1 having n > 0 order by 2 desc, a limit 1, 2", "select (((1+-2)*3)/0)||'a'::b is not null", "alter table t add c int default (1", "update t set a=(select a from t), b=coalesce(b,", "show variables like '%%%'", "describe t\\G"} {
 		f.Add(s)
 	}
 	s := store(f, "mysql:8.0", "MYSQL_ROOT_PASSWORD=x")
 	f.Fuzz(func(t *testing.T, text string) {
-		d := &sqlData{DBs: map[string]map[string]*sqlTable{"d": {"t": {Columns: []string{"a", "b"}, Rows: [][]*string{{nil, nil}}}}}}
-		for _, st := range sqlStatements(text) {
-			r := &sqlRun{s: s, d: d, db: "d"}
-			res, err := r.run(st)
-			if err != nil {
-				continue
-			}
+		body, _ := json.Marshal(sqlRequest{User: "root", Password: "x", Database: "d", Text: text})
+		_ = s.saveSQL(&sqlData{Users: map[string]string{"root": "x"}, DBs: map[string]map[string]*sqlTable{"d": {"t": {Columns: []string{"a", "b"}, Rows: [][]*string{{nil, nil}}}}}})
+		var out sqlReply
+		if err := json.Unmarshal(s.serveSQL(nil, &network.Request{Method: network.Raw, Body: body}).Body, &out); err != nil {
+			t.Fatal(err)
+		}
+		for _, res := range out.Results {
 			for _, row := range res.Rows {
 				if len(row) != len(res.Columns) {
 					t.Fatalf("%q: %d columns, a row of %d", text, len(res.Columns), len(row))
@@ -111,6 +115,29 @@ func FuzzSQL(f *testing.F) {
 			}
 		}
 	})
+}
+
+// display is a terminal of tests.
+type display struct{ program.Terminal }
+
+// run runs a client in a container and returns what it prints.
+func run(s *server, command, input string, tty program.Terminal) string {
+	return runArgs(s, strings.Fields(command), input, tty)
+}
+
+func runArgs(s *server, argv []string, input string, tty program.Terminal) string {
+	var out bytes.Buffer
+	c := &program.Context{Net: s.c.sb.ns, Stdin: strings.NewReader(input), Stdout: &out, Stderr: &out, TTY: tty, Env: map[string]string{}, FS: s.c.FS()}
+	if status := s.c.command(s.c.Image.Programs[argv[0]])(c, argv); status != 0 {
+		fmt.Fprintf(&out, "[%d]\n", status)
+	}
+	return out.String()
+}
+
+// converse runs a client as a reader would, with what they type.
+func converse(t *testing.T, s *server, command, keys string) string {
+	t.Helper()
+	return run(s, command, keys, display{})
 }
 
 // Every image's default program starts with its usual environment, and what it

@@ -5,6 +5,7 @@
 package container
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,7 @@ type server struct {
 	quiet     bool // restored: say nothing at the start
 	conf      []*nginxServer
 	redis     *redisStore
+	memcached *memcached   // nil until it is asked
 	caller    *kernel.Proc // whose request is answered now
 	stop      func()       // called at the end; nil for nothing
 }
@@ -161,8 +163,12 @@ func (s *server) handler() network.Handler {
 		return s.serveRedis
 	case "sql":
 		return s.serveSQL
+	case "memcached":
+		return s.serveMemcached
+	case "mongo":
+		return s.serveMongo
 	}
-	return func(*kernel.Proc, *network.Request) *network.Response { return nil } // speaks something else than HTTP
+	return func(*kernel.Proc, *network.Request) *network.Response { return nil } // speaks nothing that is known here
 }
 
 func (s *server) printLog(lines []string) {
@@ -225,14 +231,31 @@ func (s *server) flag(name string) (string, bool) {
 
 // rawKinds are the servers that do not speak HTTP; slowRequest is the cost in
 // milliseconds from which on a client has to wait for it.
-var rawKinds = []string{"redis", "sql"}
+var rawKinds = []string{"redis", "sql", "memcached", "mongo"}
 
 const slowRequest = 20
+
+// notHTTP answers what is no HTTP: a server of HTTP refuses it once there is a
+// line of it, others say nothing.
+func (s *server) notHTTP(r *network.Request) *network.Response {
+	if s.b.Kind == "tcp" || !bytes.Contains(r.Body, []byte("\n")) {
+		return &network.Response{}
+	}
+	resp := s.respond(400, "text/html", nil)
+	if s.b.Kind == "nginx" {
+		resp.Body = s.nginxError(400)
+	}
+	resp.Header.Set("Content-Length", strconv.Itoa(len(resp.Body)))
+	resp.Header.Set("Connection", "close")
+	var out bytes.Buffer
+	_ = network.WriteResponse(&out, resp)
+	return &network.Response{Body: out.Bytes()}
+}
 
 func (s *server) listen(port int, h network.Handler) bool {
 	l, err := s.c.sb.ns.Listen(port, false, func(p *kernel.Proc, r *network.Request) *network.Response {
 		if r.Method == network.Raw && !slices.Contains(rawKinds, s.b.Kind) {
-			return nil
+			return s.notHTTP(r)
 		}
 		s.requests++
 		s.c.cpu.add(s.now(), s.b.CPU)
@@ -715,6 +738,9 @@ func (s *server) startNginx() {
 				return
 			}
 			l, err := s.c.sb.ns.Listen(port, false, func(p *kernel.Proc, r *network.Request) *network.Response {
+				if r.Method == network.Raw {
+					return s.notHTTP(r)
+				}
 				s.requests++
 				s.c.cpu.add(s.now(), s.b.CPU)
 				return s.serveNginx(p, port, r)
@@ -779,7 +805,7 @@ func (s *server) nginxEntrypoint() {
 func (r *Runtime) unprivilegedPorts() bool { return true }
 
 func (s *server) nginxError(status int) []byte {
-	text := map[int]string{301: "301 Moved Permanently", 302: "302 Found", 403: "403 Forbidden", 404: "404 Not Found", 405: "405 Not Allowed", 500: "500 Internal Server Error", 502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}[status]
+	text := map[int]string{301: "301 Moved Permanently", 302: "302 Found", 400: "400 Bad Request", 403: "403 Forbidden", 404: "404 Not Found", 405: "405 Not Allowed", 500: "500 Internal Server Error", 502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}[status]
 	if text == "" {
 		text = strconv.Itoa(status)
 	}

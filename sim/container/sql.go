@@ -1,20 +1,19 @@
-// MySQL, MariaDB and PostgreSQL as far as tutorials go: databases and tables of
-// text, the statements that fill and read them, and the command line clients.
-// Anything else is refused by name. What a server holds is one file in its data
-// directory, so that it outlives the container on a volume.
+// MySQL, MariaDB and PostgreSQL as far as tutorials go: what a server holds,
+// who may connect, and the statements that are not queries (sqlquery.go has
+// those, sqlclient.go the command line clients). What it does not understand it
+// refuses by name. What a server holds is one file in its data directory, so
+// that it outlives the container on a volume.
 
 package container
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/network"
@@ -28,9 +27,30 @@ type sqlData struct {
 
 type sqlTable struct {
 	Columns []string    `json:"columns"`
+	Defs    []sqlColumn `json:"defs,omitempty"` // of the columns
 	Auto    string      `json:"auto,omitempty"` // the column that counts up
 	Next    int         `json:"next,omitempty"`
 	Rows    [][]*string `json:"rows"` // nil is NULL
+}
+
+// sqlColumn is what a column was declared as.
+type sqlColumn struct {
+	Type    string `json:"type,omitempty"`
+	NotNull bool   `json:"notnull,omitempty"`
+	Key     string `json:"key,omitempty"`     // PRI or UNI
+	Default string `json:"default,omitempty"` // an expression
+}
+
+// def is the declaration of a column; those of tables of earlier versions are not known.
+func (t *sqlTable) def(i int) sqlColumn {
+	if i < len(t.Defs) {
+		return t.Defs[i]
+	}
+	return sqlColumn{}
+}
+
+func (t *sqlTable) column(name string) int {
+	return slices.IndexFunc(t.Columns, func(c string) bool { return strings.EqualFold(c, name) })
 }
 
 // sqlRequest and sqlReply are what clients and servers say to each other.
@@ -42,13 +62,25 @@ type sqlReply struct {
 	Results  []sqlResult
 	Database string // after the statements
 	Error    string
+	At       int // where in the text the error is, from 1; 0 for nowhere
 }
 
 type sqlResult struct {
+	Title   string
 	Columns []string // nil for statements without rows
 	Rows    [][]*string
+	Text    bool   // all columns are text, even where they hold numbers
 	Tag     string // PostgreSQL's word for what was done
+	N       int    // rows that it was done to
 }
+
+// sqlError is an error and where it was found.
+type sqlError struct {
+	text string
+	at   int // from 1
+}
+
+func (e *sqlError) Error() string { return e.text }
 
 func (s *server) postgres() bool { return s.b.Server == "postgres" }
 
@@ -92,14 +124,16 @@ func (s *server) initSQL() {
 		}
 	}
 	delete(d.DBs, "")
-	s.saveSQL(d)
+	_ = s.saveSQL(d)
 }
 
-func (s *server) saveSQL(d *sqlData) {
-	if data, err := json.Marshal(d); err == nil {
+func (s *server) saveSQL(d *sqlData) error {
+	data, err := json.Marshal(d)
+	if err == nil {
 		_ = s.c.FS().MkdirAll(s.dataDir(), 0o700)
-		_ = s.c.FS().WriteFile(s.dataFile(), data, 0o600)
+		err = s.c.FS().WriteFile(s.dataFile(), data, 0o600)
 	}
+	return err
 }
 
 func (s *server) serveSQL(_ *kernel.Proc, req *network.Request) *network.Response {
@@ -111,7 +145,7 @@ func (s *server) serveSQL(_ *kernel.Proc, req *network.Request) *network.Respons
 	data, _ := s.c.FS().ReadFile(s.dataFile())
 	_ = json.Unmarshal(data, d)
 	out := sqlReply{Database: q.Database}
-	r := &sqlRun{s: s, d: d, db: q.Database, from: req.Remote.Addr().String()}
+	r := &sqlRun{s: s, d: d, db: q.Database, user: q.User, from: req.Remote.Addr().String(), text: q.Text}
 	if req.Remote.Addr().IsLoopback() {
 		r.from = "localhost"
 	}
@@ -132,18 +166,28 @@ func (s *server) serveSQL(_ *kernel.Proc, req *network.Request) *network.Respons
 	case q.Database != "" && d.DBs[q.Database] == nil:
 		out.Error = fmt.Sprintf("ERROR 1049 (42000): Unknown database '%s'", q.Database)
 	default:
-		for i, st := range sqlStatements(q.Text) {
+		tokens, _ := sqlTokens(q.Text, s.postgres())
+		for len(tokens) > 0 && out.Error == "" {
+			n := slices.IndexFunc(tokens, func(t sqlToken) bool { return t.text == ";" })
+			st := tokens[:max(n, 0)]
+			if tokens = tokens[n+1:]; n < 0 {
+				st, tokens = tokens, nil
+			}
+			if len(st) == 0 {
+				continue
+			}
 			res, err := r.run(st)
 			if err != nil {
-				if out.Error = err.Error(); !s.postgres() {
-					out.Error = strings.Replace(out.Error, "):", fmt.Sprintf(") at line %d:", i+1), 1)
+				out.Error = err.Error()
+				if e := (*sqlError)(nil); errors.As(err, &e) {
+					out.At = e.at
 				}
 				break
 			}
 			out.Results = append(out.Results, *res)
 		}
-		if r.changed {
-			s.saveSQL(d)
+		if r.changed && s.saveSQL(d) != nil {
+			out = sqlReply{Error: r.errorf(1114, "HY000", "The table is full", "could not extend file: No space left on device").Error()}
 		}
 		out.Database = r.db
 	}
@@ -151,75 +195,120 @@ func (s *server) serveSQL(_ *kernel.Proc, req *network.Request) *network.Respons
 	return &network.Response{Body: body}
 }
 
-// sqlStatements splits a text into statements of words.
-func sqlStatements(text string) [][]string {
-	var out [][]string
-	var st []string
+// sqlToken is one word of a statement: that of a string begins with ', that of
+// a quoted name with `.
+type sqlToken struct {
+	text    string
+	at, end int // where it stands
+}
+
+// sqlTokens splits a text into words; open is the quote that is not closed.
+func sqlTokens(text string, pg bool) (out []sqlToken, open byte) {
+	const single = " \t\r\n;(),=*<>+/%!|'\"`"
 	for i := 0; i < len(text); {
-		c := text[i]
-		j := i + 1
+		c, j := text[i], i+1
+		rest := text[i:]
+		w := ""
 		switch {
 		case strings.IndexByte(" \t\r\n", c) >= 0:
 			i++
 			continue
-		case c == ';':
-			if st != nil {
-				out, st = append(out, st), nil
-			}
-			i++
-			continue
-		case c == '-' && strings.HasPrefix(text[i:], "--"), c == '#':
+		case strings.HasPrefix(rest, "--"), c == '#' && !pg:
 			for i < len(text) && text[i] != '\n' {
 				i++
 			}
 			continue
+		case strings.HasPrefix(rest, "/*"):
+			_, after, _ := strings.Cut(rest[2:], "*/")
+			i = len(text) - len(after)
+			continue
 		case c == '\'' || c == '"' || c == '`':
-			var b strings.Builder
-			for ; j < len(text); j++ {
-				if text[j] == '\\' && j+1 < len(text) {
-					j++
-				} else if text[j] == c {
-					if j+1 == len(text) || text[j+1] != c {
-						break
-					}
+			mark := byte('`')
+			if c == '\'' || c == '"' && !pg {
+				mark = '\''
+			}
+			b := []byte{mark}
+			for ; j < len(text) && (text[j] != c || j+1 < len(text) && text[j+1] == c); j++ {
+				if text[j] == c || text[j] == '\\' && !pg && j+1 < len(text) {
 					j++
 				}
-				b.WriteByte(text[j])
+				b = append(b, text[j])
 			}
-			if w := b.String(); c == '\'' {
-				st = append(st, "'"+w) // a literal keeps its mark
-			} else {
-				st = append(st, w)
+			if j >= len(text) {
+				open = c
 			}
-			i = j + 1
-			continue
-		case strings.IndexByte("(),=*<>", c) < 0:
-			for j < len(text) && strings.IndexByte(" \t\r\n;(),=*<>'\"`", text[j]) < 0 {
+			w, j = string(b), min(j+1, len(text))
+		case c == '\\' && len(rest) > 1 && !pg:
+			j++ // \G
+		case strings.HasPrefix(rest, "<=") || strings.HasPrefix(rest, ">=") || strings.HasPrefix(rest, "<>") || strings.HasPrefix(rest, "!=") || strings.HasPrefix(rest, "||"):
+			j++
+		case strings.IndexByte(single, c) < 0 && c != '-':
+			for j < len(text) && strings.IndexByte(single, text[j]) < 0 && (text[j] != '-' || !plainWord(text[i:j])) && (text[j] != '\\' || pg) {
 				j++
 			}
 		}
-		st = append(st, text[i:j])
+		if w == "" {
+			w = text[i:j]
+		}
+		out = append(out, sqlToken{w, i, j})
 		i = j
 	}
-	if st != nil {
-		out = append(out, st)
-	}
-	return out
+	return out, open
 }
+
+// plainWord: what stands before a minus is a name or a number, so that it is one.
+func plainWord(s string) bool { return s[0] != '\\' && s[0] != '@' }
 
 // sqlRun is a connection at work.
 type sqlRun struct {
 	s       *server
 	d       *sqlData
 	db      string
+	user    string
 	from    string
-	w       []string // what remains of the statement
+	text    string
+	st, w   []sqlToken // the statement, and what remains of it
 	changed bool
+	depth   int
+	steps   int    // rows looked at
+	clause  string // what MySQL calls the part of the query that is worked out
+
+	cols    []sqlName             // of the rows that a query goes over
+	aliases map[string][]sqlToken // of what the query lists
+	row     []*string
+	group   [][]*string // the rows of an aggregate
 }
 
+// word is the next word's text, "" at the end.
+func (r *sqlRun) peek() string {
+	if len(r.w) == 0 {
+		return ""
+	}
+	return r.w[0].text
+}
+
+func (r *sqlRun) word() string {
+	w := r.peek()
+	r.w = r.w[min(1, len(r.w)):]
+	return w
+}
+
+// name is the next word as a name.
+func (r *sqlRun) name() string {
+	w, quoted := strings.CutPrefix(r.word(), "`")
+	if r.s.postgres() && !quoted {
+		w = strings.ToLower(w)
+	}
+	return w
+}
+
+// take reads the words if they come next.
 func (r *sqlRun) take(words ...string) bool {
+	if len(words) > len(r.w) {
+		return false
+	}
 	for i, w := range words {
-		if i >= len(r.w) || !strings.EqualFold(r.w[i], w) {
+		if !strings.EqualFold(r.w[i].text, w) {
 			return false
 		}
 	}
@@ -227,13 +316,49 @@ func (r *sqlRun) take(words ...string) bool {
 	return true
 }
 
-func (r *sqlRun) word() string {
-	if len(r.w) == 0 {
-		return ""
+// takeAny reads one of the words.
+func (r *sqlRun) takeAny(words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return r.take(strings.Fields(w)...) })
+}
+
+// inParens reads a list in parentheses and returns its parts.
+func (r *sqlRun) inParens() ([][]sqlToken, error) {
+	if !r.take("(") {
+		return nil, r.wrong()
 	}
-	w := r.w[0]
-	r.w = r.w[1:]
-	return w
+	depth := 1
+	for i, t := range r.w {
+		switch t.text {
+		case "(":
+			depth++
+		case ")":
+			if depth--; depth == 0 {
+				inner := r.w[:i]
+				r.w = r.w[i+1:]
+				return sqlList(inner), nil
+			}
+		}
+	}
+	r.w = nil
+	return nil, r.wrong()
+}
+
+// sqlList splits words at the commas that are not in parentheses.
+func sqlList(w []sqlToken) (out [][]sqlToken) {
+	depth, from := 0, 0
+	for i, t := range w {
+		switch t.text {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		case ",":
+			if depth == 0 {
+				out, from = append(out, w[from:i]), i+1
+			}
+		}
+	}
+	return append(out, w[from:])
 }
 
 func (r *sqlRun) errorf(code int, state, mysql, postgres string, args ...any) error {
@@ -243,20 +368,53 @@ func (r *sqlRun) errorf(code int, state, mysql, postgres string, args ...any) er
 	return fmt.Errorf("ERROR %d (%s): "+mysql, append([]any{code, state}, args...)...)
 }
 
-func (r *sqlRun) sorry(st []string) error {
-	const text = "this database is simulated and does not understand: %s"
-	return r.errorf(1064, "42000", text, text, strings.Join(st, " "))
+// sqlUnknown are words of statements that a real server understands and this one does not.
+var sqlUnknown = strings.Fields("alter analyze call case cast check comment conflict copy cross do duplicate except execute exists explain extension extract for function handler index intersect interval kill load lock over partition policy prepare procedure recursive reindex rename replace reset restore returning revoke rollback rollup savepoint schema sequence trigger union unlock using vacuum values view window with")
+
+// wrong is what is said of a statement that is not understood: a syntax error
+// where reading stopped, unless it has words of the language that are not known here.
+func (r *sqlRun) wrong() error {
+	for _, t := range r.st {
+		if slices.Contains(sqlUnknown, strings.ToLower(t.text)) || strings.HasPrefix(t.text, `\`) {
+			const text = "this database is simulated and does not understand: %s"
+			return r.errorf(1064, "42000", text, text, r.text[r.st[0].at:r.st[len(r.st)-1].end])
+		}
+	}
+	if !r.s.postgres() {
+		near := ""
+		if len(r.w) > 0 {
+			near = r.text[r.w[0].at:r.st[len(r.st)-1].end]
+		}
+		product := "MySQL"
+		if r.s.mariadb() {
+			product = "MariaDB"
+		}
+		return fmt.Errorf("ERROR 1064 (42000): You have an error in your SQL syntax; check the manual that corresponds to your %s server version for the right syntax to use near '%s' at line 1", product, near)
+	}
+	if len(r.w) == 0 {
+		return &sqlError{"ERROR:  syntax error at end of input", r.st[len(r.st)-1].end + 1}
+	}
+	return &sqlError{fmt.Sprintf("ERROR:  syntax error at or near \"%s\"", r.text[r.w[0].at:r.w[0].end]), r.w[0].at + 1}
 }
+
+func (s *server) mariadb() bool { return strings.HasSuffix(s.c.Image.Repo, "mariadb") }
 
 // table finds the table that comes next.
 func (r *sqlRun) table() (db, name string, t *sqlTable, err error) {
-	db, name = r.db, r.word()
+	if len(r.w) == 0 || strings.HasPrefix(r.w[0].text, "'") {
+		return "", "", nil, r.wrong()
+	}
+	at := r.w[0].at + 1
+	db, name = r.db, r.name()
 	if a, b, ok := strings.Cut(name, "."); ok {
 		if r.s.postgres() {
 			name = b // a schema
 		} else {
 			db, name = a, b
 		}
+	}
+	if v := r.view(db, name); v != nil {
+		return db, name, v, nil
 	}
 	if db == "" {
 		return db, name, nil, r.errorf(1046, "3D000", "No database selected", "no database")
@@ -267,7 +425,7 @@ func (r *sqlRun) table() (db, name string, t *sqlTable, err error) {
 	t = r.d.DBs[db][name]
 	if t == nil {
 		if r.s.postgres() {
-			err = fmt.Errorf("ERROR:  relation %q does not exist", name)
+			err = &sqlError{fmt.Sprintf("ERROR:  relation %q does not exist", name), at}
 		} else {
 			err = fmt.Errorf("ERROR 1146 (42S02): Table '%s.%s' doesn't exist", db, name)
 		}
@@ -275,685 +433,689 @@ func (r *sqlRun) table() (db, name string, t *sqlTable, err error) {
 	return db, name, t, err
 }
 
-func (t *sqlTable) column(name string) int {
-	return slices.IndexFunc(t.Columns, func(c string) bool { return strings.EqualFold(c, name) })
-}
-
-// literal is the value of a word.
-func literal(w string) *string {
-	if strings.EqualFold(w, "null") {
-		return nil
-	}
-	v := strings.TrimPrefix(w, "'")
-	return &v
-}
-
-// where reads a condition on one column and returns the test of a row.
-func (r *sqlRun) where(t *sqlTable) (func([]*string) bool, error) {
-	if !r.take("where") {
-		return func([]*string) bool { return true }, nil
-	}
-	name := r.word()
-	i := t.column(name)
-	if i < 0 {
-		return nil, r.errorf(1054, "42S22", "Unknown column '%s' in 'where clause'", "column %q does not exist", name)
-	}
-	if !r.take("=") {
-		return nil, r.sorry(r.w)
-	}
-	want := literal(r.word())
-	return func(row []*string) bool { return row[i] != nil && want != nil && *row[i] == *want }, nil
-}
-
-func (r *sqlRun) run(st []string) (*sqlResult, error) {
-	r.w = st
-	done := func(format string, args ...any) (*sqlResult, error) {
-		r.changed = true
-		return &sqlResult{Tag: fmt.Sprintf(format, args...)}, nil
-	}
-	list := func(head string, names []string) (*sqlResult, error) {
-		res := &sqlResult{Columns: []string{head}}
-		for _, n := range names {
-			res.Rows = append(res.Rows, []*string{&n})
+// view is a table of the server itself; nil when it is none.
+func (r *sqlRun) view(db, name string) *sqlTable {
+	var t *sqlTable
+	add := func(vs ...string) {
+		row := make([]*string, len(vs))
+		for i := range vs {
+			row[i] = &vs[i]
 		}
-		return res, nil
+		t.Rows = append(t.Rows, row)
 	}
 	switch {
-	case r.take("select"):
-		return r.selectRows(st)
-	case r.take("show", "databases"):
-		return list("Database", slices.Sorted(maps.Keys(r.d.DBs)))
-	case r.take("show", "tables"), r.take(`\dt`):
-		if r.db == "" {
-			return nil, r.errorf(1046, "3D000", "No database selected", "no database")
+	case !r.s.postgres() && db == "mysql" && name == "user":
+		t = &sqlTable{Columns: []string{"Host", "User"}}
+		for _, u := range slices.Sorted(maps.Keys(r.d.Users)) {
+			add("%", u)
 		}
-		return list("Tables_in_"+r.db, slices.Sorted(maps.Keys(r.d.DBs[r.db])))
-	case r.take("use"), r.take(`\c`):
-		name := r.word()
+		for _, u := range []string{"mysql.infoschema", "mysql.session", "mysql.sys", "root"} {
+			add("localhost", u)
+		}
+	case !r.s.postgres():
+	case name == "pg_database":
+		t = &sqlTable{Columns: []string{"datname"}}
+		for _, n := range slices.Sorted(maps.Keys(r.d.DBs)) {
+			add(n)
+		}
+	case name == "pg_roles" || name == "pg_user":
+		t = &sqlTable{Columns: []string{map[string]string{"pg_roles": "rolname", "pg_user": "usename"}[name]}}
+		for _, n := range slices.Sorted(maps.Keys(r.d.Users)) {
+			add(n)
+		}
+	case name == "pg_tables":
+		t = &sqlTable{Columns: []string{"schemaname", "tablename", "tableowner"}}
+		for _, n := range slices.Sorted(maps.Keys(r.d.DBs[r.db])) {
+			add("public", n, r.owner())
+		}
+	}
+	return t
+}
+
+// owner is the first user of a PostgreSQL server.
+func (r *sqlRun) owner() string {
+	if u := r.s.getenv("POSTGRES_USER"); u != "" {
+		return u
+	}
+	return "postgres"
+}
+
+func text(s string) *string { return &s }
+
+// sqlRows is a result of texts.
+func sqlRows(columns []string, rows ...[]string) *sqlResult {
+	res := &sqlResult{Columns: columns, Text: true}
+	for _, vs := range rows {
+		row := make([]*string, len(vs))
+		for i := range vs {
+			row[i] = &vs[i]
+		}
+		res.Rows = append(res.Rows, row)
+	}
+	return res
+}
+
+func (r *sqlRun) run(st []sqlToken) (*sqlResult, error) {
+	r.st, r.w, r.depth = st, st, 0
+	res, err := r.statement()
+	if err == nil && len(r.w) > 0 {
+		return nil, r.wrong()
+	}
+	return res, err
+}
+
+func (r *sqlRun) statement() (*sqlResult, error) {
+	done := func(n int, tag string) (*sqlResult, error) {
+		r.changed = true
+		return &sqlResult{Tag: tag, N: n}, nil
+	}
+	pg := r.s.postgres()
+	switch {
+	case r.take("select"):
+		return r.query()
+	case !pg && r.takeAny("show databases", "show schemas"):
+		return sqlRows([]string{"Database"}, column(slices.Sorted(maps.Keys(r.d.DBs)))...), nil
+	case !pg && r.takeAny("show tables", "show full tables"):
+		if r.takeAny("from", "in") {
+			r.db = r.name()
+		}
+		if r.db == "" {
+			return nil, r.errorf(1046, "3D000", "No database selected", "")
+		}
+		return sqlRows([]string{"Tables_in_" + r.db}, column(slices.Sorted(maps.Keys(r.d.DBs[r.db])))...), nil
+	case !pg && r.takeAny("show columns from", "show fields from", "describe", "desc", "explain"):
+		return r.describe()
+	case !pg && r.takeAny("show variables like", "show global variables like"):
+		pattern, err := r.expr(0)
+		if err != nil || pattern == nil {
+			return nil, r.wrong()
+		}
+		var rows [][]string
+		for _, v := range [][2]string{{"hostname", r.s.c.sb.Hostname}, {"max_connections", "151"}, {"port", strconv.Itoa(r.s.port())}, {"server_id", "1"}, {"version", r.s.c.Image.Version}} {
+			if like(v[0], *pattern) {
+				rows = append(rows, v[:])
+			}
+		}
+		return sqlRows([]string{"Variable_name", "Value"}, rows...), nil
+	case pg && strings.HasPrefix(r.peek(), `\`):
+		return r.backslash()
+	case !pg && r.take("use"):
+		name := r.name()
 		if r.d.DBs[name] == nil {
-			return nil, r.errorf(1049, "42000", "Unknown database '%s'", "database %q does not exist", name)
+			return nil, r.errorf(1049, "42000", "Unknown database '%s'", "", name)
 		}
 		r.db = name
-		return &sqlResult{}, nil
-	case r.take("create", "database"), r.take("create", "schema"):
+		return &sqlResult{Tag: "USE"}, nil
+	case r.takeAny("create database", "create schema"):
 		lenient := r.take("if", "not", "exists")
-		name := r.word()
+		name := r.name()
 		if r.d.DBs[name] != nil && !lenient {
 			return nil, r.errorf(1007, "HY000", "Can't create database '%s'; database exists", "database %q already exists", name)
+		}
+		if name == "" {
+			return nil, r.wrong()
 		}
 		if r.d.DBs[name] == nil {
 			r.d.DBs[name] = map[string]*sqlTable{}
 		}
-		return done("CREATE DATABASE")
-	case r.take("drop", "database"):
+		r.w = nil // its options
+		return done(1, "CREATE DATABASE")
+	case r.takeAny("drop database", "drop schema"):
 		lenient := r.take("if", "exists")
-		name := r.word()
+		name := r.name()
 		if r.d.DBs[name] == nil && !lenient {
 			return nil, r.errorf(1008, "HY000", "Can't drop database '%s'; database doesn't exist", "database %q does not exist", name)
 		}
+		if pg && name == r.db {
+			return nil, errors.New("ERROR:  cannot drop the currently open database")
+		}
+		n := len(r.d.DBs[name])
 		delete(r.d.DBs, name)
-		return done("DROP DATABASE")
+		if name == r.db {
+			r.db = ""
+		}
+		return done(n, "DROP DATABASE")
 	case r.take("create", "table"):
-		lenient := r.take("if", "not", "exists")
-		db, name, t, err := r.table()
-		switch {
-		case t != nil && lenient:
-			return done("CREATE TABLE")
-		case t != nil:
-			return nil, r.errorf(1050, "42S01", "Table '%s' already exists", "relation %q already exists", name)
-		case db == "" || r.d.DBs[db] == nil:
-			return nil, err
-		case !r.take("("):
-			return nil, r.sorry(st)
-		}
-		if t, err = r.columns(st); err != nil {
-			return nil, err
-		}
-		r.d.DBs[db][name] = t
-		return done("CREATE TABLE")
+		return r.createTable()
+	case r.take("alter", "table"):
+		return r.alterTable()
+	case r.takeAny("create index", "create unique index"):
+		r.w = nil // nobody is faster for it
+		return done(0, "CREATE INDEX")
 	case r.take("drop", "table"):
 		lenient := r.take("if", "exists")
-		db, name, t, err := r.table()
-		if t == nil && !lenient {
-			return nil, err
-		}
-		delete(r.d.DBs[db], name)
-		return done("DROP TABLE")
-	case r.take("insert", "into"):
-		return r.insert(st)
-	case r.take("delete", "from"), r.take("truncate", "table"):
-		_, _, t, err := r.table()
-		if err != nil {
-			return nil, err
-		}
-		match, err := r.where(t)
-		if err != nil {
-			return nil, err
-		}
-		n := len(t.Rows)
-		t.Rows = slices.DeleteFunc(t.Rows, match)
-		return done("DELETE %d", n-len(t.Rows))
-	case r.take("update"):
-		_, _, t, err := r.table()
-		if err != nil {
-			return nil, err
-		}
-		if !r.take("set") {
-			return nil, r.sorry(st)
-		}
-		set := map[int]*string{}
 		for {
-			name := r.word()
-			i := t.column(name)
-			if i < 0 {
-				return nil, r.errorf(1054, "42S22", "Unknown column '%s' in 'field list'", "column %q does not exist", name)
+			at := r.w
+			db, name, t, err := r.table()
+			switch {
+			case t == nil && lenient && name != "":
+			case t == nil && err != nil && db != "" && r.d.DBs[db] != nil && name != "":
+				return nil, r.errorf(1051, "42S02", "Unknown table '%[2]s.%[1]s'", "table %[1]q does not exist", name, db)
+			case err != nil:
+				r.w = at
+				return nil, err
 			}
-			if !r.take("=") {
-				return nil, r.sorry(st)
+			delete(r.d.DBs[db], name)
+			if !r.take(",") {
+				_ = r.take("cascade")
+				return done(0, "DROP TABLE")
 			}
-			if set[i] = literal(r.word()); !r.take(",") {
+		}
+	case r.takeAny("create user", "create role", "alter user", "alter role"):
+		verb := strings.ToUpper(r.st[0].text)
+		_ = r.take("if", "not", "exists")
+		name := strings.TrimPrefix(r.name(), "'")
+		_, known := r.d.Users[name]
+		switch {
+		case name == "":
+			return nil, r.wrong()
+		case known && verb == "CREATE":
+			return nil, r.errorf(1396, "HY000", "Operation CREATE USER failed for '%s'@'%%'", "role %q already exists", name)
+		case !known && verb == "ALTER":
+			return nil, r.errorf(1396, "HY000", "Operation ALTER USER failed for '%s'@'%%'", "role %q does not exist", name)
+		}
+		password := r.d.Users[name]
+		for len(r.w) > 0 { // 'host', WITH … PASSWORD 'x', IDENTIFIED [WITH plugin] BY 'x'
+			if r.takeAny("by", "password") {
+				password = strings.TrimPrefix(r.peek(), "'")
+			}
+			r.word()
+		}
+		r.d.Users[name] = password
+		return done(0, verb+" ROLE")
+	case r.takeAny("drop user", "drop role"):
+		lenient := r.take("if", "exists")
+		name := strings.TrimPrefix(r.name(), "'")
+		if _, known := r.d.Users[name]; !known && !lenient {
+			return nil, r.errorf(1396, "HY000", "Operation DROP USER failed for '%s'@'%%'", "role %q does not exist", name)
+		}
+		delete(r.d.Users, name)
+		r.w = nil
+		return done(0, "DROP ROLE")
+	case r.takeAny("grant", "flush privileges", "set", "begin", "start transaction", "commit"):
+		r.w = nil // everybody may do everything, and every statement is final
+		return done(0, strings.ToUpper(r.st[0].text))
+	case r.takeAny("insert into", "insert ignore into"):
+		return r.insert()
+	case r.takeAny("delete from", "truncate table", "truncate"):
+		_, _, t, err := r.table()
+		if err != nil {
+			return nil, err
+		}
+		gone := map[int]bool{}
+		if err := r.matching(t, func(i int) error { gone[i] = true; return nil }); err != nil {
+			return nil, err
+		}
+		var left [][]*string
+		for i, row := range t.Rows {
+			if !gone[i] {
+				left = append(left, row)
+			}
+		}
+		t.Rows = left
+		if strings.EqualFold(r.st[0].text, "truncate") {
+			t.Next = 1
+			return done(0, "TRUNCATE TABLE")
+		}
+		return done(len(gone), fmt.Sprint("DELETE ", len(gone)))
+	case r.take("update"):
+		return r.update()
+	}
+	return nil, r.wrong()
+}
+
+// firstOf is the first of some words, for an error's place.
+func firstOf(w []sqlToken) sqlToken {
+	if len(w) == 0 {
+		return sqlToken{}
+	}
+	return w[0]
+}
+
+// column are the rows of one column.
+func column(names []string) [][]string {
+	out := make([][]string, len(names))
+	for i, n := range names {
+		out[i] = []string{n}
+	}
+	return out
+}
+
+// createTable reads the columns of a new table.
+func (r *sqlRun) createTable() (*sqlResult, error) {
+	lenient := r.take("if", "not", "exists")
+	db, name, t, err := r.table()
+	switch {
+	case t != nil && lenient:
+		r.w = nil
+		return &sqlResult{Tag: "CREATE TABLE"}, nil
+	case t != nil:
+		return nil, r.errorf(1050, "42S01", "Table '%s' already exists", "relation %q already exists", name)
+	case db == "" || r.d.DBs[db] == nil:
+		return nil, err
+	}
+	parts, err := r.inParens()
+	if err != nil {
+		return nil, err
+	}
+	options := r.w
+	if len(options) > 0 && !slices.Contains([]string{"ENGINE", "DEFAULT", "CHARSET", "CHARACTER", "COLLATE", "COMMENT", "AUTO_INCREMENT", "WITH"}, strings.ToUpper(options[0].text)) {
+		return nil, r.wrong()
+	}
+	t = &sqlTable{Next: 1}
+	for _, part := range parts {
+		r.w = part
+		if err := r.column(t); err != nil {
+			return nil, err
+		}
+	}
+	r.w = nil
+	r.d.DBs[db][name], r.changed = t, true
+	return &sqlResult{Tag: "CREATE TABLE"}, nil
+}
+
+// column reads one column, or a constraint, of a table.
+func (r *sqlRun) column(t *sqlTable) error {
+	if r.take("constraint") {
+		r.name()
+	}
+	if r.takeAny("foreign", "key", "index", "check", "fulltext") {
+		r.w = nil
+		return nil
+	}
+	if primary := r.take("primary", "key"); primary || r.take("unique") {
+		for r.peek() != "(" && len(r.w) > 0 {
+			r.word()
+		}
+		parts, err := r.inParens()
+		if err != nil || len(parts) > 1 {
+			return err // a key of several columns is not checked
+		}
+		r.w = parts[0]
+		i := t.column(r.name())
+		if i < 0 {
+			return r.errorf(1072, "42000", "Key column doesn't exist in table", "column named in key does not exist")
+		}
+		if t.Defs[i].Key = "UNI"; primary {
+			t.Defs[i].Key, t.Defs[i].NotNull = "PRI", true
+		}
+		return nil
+	}
+	name := r.name()
+	if name == "" || len(r.w) == 0 || strings.ContainsAny(name, "'()=*<>") {
+		return r.wrong()
+	}
+	if t.column(name) >= 0 {
+		return r.errorf(1060, "42S21", "Duplicate column name '%s'", "column %q specified more than once", name)
+	}
+	typ := strings.ToLower(r.word())
+	for _, more := range []string{"precision", "varying", "unsigned"} {
+		if r.take(more) {
+			typ += " " + more
+		}
+	}
+	if r.peek() == "(" {
+		from := r.w[0].at
+		if _, err := r.inParens(); err != nil {
+			return err
+		}
+		end := from
+		for _, tok := range r.st {
+			if tok.at >= from && (len(r.w) == 0 || tok.at < r.w[0].at) && tok.text == ")" {
+				end = tok.end
 				break
 			}
 		}
-		match, err := r.where(t)
-		if err != nil {
-			return nil, err
-		}
-		n := 0
-		for _, row := range t.Rows {
-			if match(row) {
-				n++
-				for i, v := range set {
-					row[i] = v
-				}
-			}
-		}
-		return done("UPDATE %d", n)
+		typ += r.text[from:end]
 	}
-	return nil, r.sorry(st)
-}
-
-// columns reads the columns of a new table.
-func (r *sqlRun) columns(st []string) (*sqlTable, error) {
-	t := &sqlTable{Next: 1}
-	depth := 1
-	first := true
-	name := ""
-	for depth > 0 {
-		if len(r.w) == 0 {
-			return nil, r.sorry(st)
-		}
-		switch w := r.word(); {
-		case w == "(":
-			depth++
-		case w == ")":
-			depth--
-		case w == "," && depth == 1:
-			first = true
-		case first:
-			first = false
-			if name = w; !slices.Contains([]string{"PRIMARY", "UNIQUE", "KEY", "INDEX", "CONSTRAINT", "FOREIGN"}, strings.ToUpper(w)) {
-				t.Columns = append(t.Columns, w)
-			}
-		case slices.Contains([]string{"AUTO_INCREMENT", "SERIAL", "BIGSERIAL", "GENERATED"}, strings.ToUpper(w)):
+	if r.takeAny("with time zone") {
+		typ += " with time zone"
+	}
+	c := sqlColumn{Type: typ}
+	if strings.HasSuffix(typ, "serial") {
+		t.Auto, c.NotNull = name, true
+	}
+	for len(r.w) > 0 {
+		switch {
+		case r.take("not", "null"):
+			c.NotNull = true
+		case r.take("primary", "key"):
+			c.Key, c.NotNull = "PRI", true
+		case r.take("unique"):
+			c.Key = "UNI"
+		case r.takeAny("auto_increment", "generated always as identity", "generated by default as identity"):
 			t.Auto = name
+		case r.take("default"):
+			from := r.w
+			if _, err := r.expr(3); err != nil {
+				return err
+			}
+			used := from[:len(from)-len(r.w)]
+			c.Default = r.text[used[0].at:used[len(used)-1].end]
+		case r.takeAny("references", "check", "on", "comment", "collate", "character"):
+			r.w = nil
+		case !r.takeAny("null", "key"):
+			return r.wrong()
 		}
 	}
-	return t, nil
+	t.Columns, t.Defs = append(t.Columns, name), append(t.Defs, c)
+	return nil
 }
 
-func (r *sqlRun) insert(st []string) (*sqlResult, error) {
+func (r *sqlRun) alterTable() (*sqlResult, error) {
 	_, _, t, err := r.table()
 	if err != nil {
 		return nil, err
 	}
-	into := t.Columns
-	if r.take("(") {
-		for into = nil; !r.take(")"); r.take(",") {
-			w := r.word()
-			if t.column(w) < 0 {
-				return nil, r.errorf(1054, "42S22", "Unknown column '%s' in 'field list'", "column %q does not exist", w)
-			}
-			into = append(into, w)
+	switch {
+	case r.take("add"):
+		_ = r.take("column")
+		n := len(t.Columns)
+		for len(t.Defs) < n { // of an earlier version
+			t.Defs = append(t.Defs, sqlColumn{})
 		}
-	}
-	if !r.take("values") && !r.take("value") {
-		return nil, r.sorry(st)
-	}
-	n := 0
-	for ok := true; ok; ok = r.take(",") {
-		if !r.take("(") {
-			return nil, r.sorry(st)
+		if err := r.column(t); err != nil {
+			return nil, err
 		}
-		row := make([]*string, len(t.Columns))
-		i := 0
-		for ; !r.take(")"); r.take(",") {
-			if len(r.w) == 0 {
-				return nil, r.sorry(st)
-			}
-			v, err := r.value(nil, nil, st)
+		if len(t.Columns) > n {
+			v, err := r.defaultOf(t, n)
 			if err != nil {
 				return nil, err
 			}
-			if i < len(into) {
-				row[t.column(into[i])] = v
+			for i := range t.Rows {
+				t.Rows[i] = append(t.Rows[i], v)
 			}
-			i++
 		}
-		if i != len(into) {
-			return nil, r.errorf(1136, "21S01", "Column count doesn't match value count at row %d", "INSERT has a wrong number of expressions in row %d", n+1)
+		r.w = nil
+	case r.take("drop"):
+		_ = r.take("column")
+		name := r.name()
+		i := t.column(name)
+		if i < 0 {
+			return nil, r.errorf(1091, "42000", "Can't DROP '%s'; check that column/key exists", "column %q does not exist", name)
 		}
-		if k := t.column(t.Auto); t.Auto != "" && row[k] == nil {
-			v := strconv.Itoa(t.Next)
-			row[k] = &v
-			t.Next++
+		t.Columns = slices.Delete(t.Columns, i, i+1)
+		if i < len(t.Defs) {
+			t.Defs = slices.Delete(t.Defs, i, i+1)
 		}
-		t.Rows = append(t.Rows, row)
-		n++
+		for k := range t.Rows {
+			t.Rows[k] = slices.Delete(t.Rows[k], i, i+1)
+		}
+	default:
+		return nil, r.wrong()
 	}
 	r.changed = true
-	return &sqlResult{Tag: fmt.Sprintf("INSERT 0 %d", n)}, nil
+	return &sqlResult{Tag: "ALTER TABLE"}, nil
 }
 
-// value is that of the expression that comes next: a literal, a column of the
-// row, or one of some functions.
-func (r *sqlRun) value(t *sqlTable, row []*string, st []string) (*string, error) {
-	w := r.word()
-	text := func(s string) (*string, error) { return &s, nil }
-	if len(r.w) > 1 && r.w[0] == "(" && r.w[1] == ")" {
-		r.w = r.w[2:]
-		switch strings.ToLower(w) {
-		case "now", "current_timestamp", "sysdate":
-			now := r.s.now().UTC()
-			if r.s.postgres() {
-				return text(now.Format("2006-01-02 15:04:05.000000+00"))
-			}
-			return text(now.Format(time.DateTime))
-		case "version":
-			if r.s.postgres() {
-				return text("PostgreSQL " + r.s.c.Image.Version + " on x86_64-pc-linux-gnu")
-			}
-			return text(r.s.c.Image.Version)
-		case "database", "current_database":
-			if r.db == "" {
-				return nil, nil
-			}
-			return text(r.db)
-		}
-		return nil, r.sorry(st)
+// defaultOf is the value that a row gets for a column that it does not name.
+func (r *sqlRun) defaultOf(t *sqlTable, i int) (*string, error) {
+	d := t.def(i).Default
+	if d == "" {
+		return nil, nil
 	}
-	switch strings.ToLower(w) {
-	case "@@server_id":
-		return text("1")
-	case "@@hostname":
-		return text(r.s.c.sb.Hostname)
-	case "@@version":
-		return text(r.s.c.Image.Version)
-	}
-	if t != nil {
-		if i := t.column(w); i >= 0 {
-			return row[i], nil
-		}
-	}
-	if _, err := strconv.ParseFloat(w, 64); err == nil || strings.HasPrefix(w, "'") || strings.EqualFold(w, "null") {
-		return literal(w), nil
-	}
-	return nil, r.errorf(1054, "42S22", "Unknown column '%s' in 'field list'", "column %q does not exist", w)
+	sub := &sqlRun{s: r.s, d: r.d, db: r.db, user: r.user, from: r.from, text: d}
+	sub.st, _ = sqlTokens(d, r.s.postgres())
+	sub.w = sub.st
+	return sub.expr(0)
 }
 
-func (r *sqlRun) selectRows(st []string) (*sqlResult, error) {
-	from := slices.IndexFunc(r.w, func(w string) bool { return strings.EqualFold(w, "from") })
-	expr := r.w
-	t := &sqlTable{Rows: [][]*string{{}}}
-	match := func([]*string) bool { return true }
-	limit := -1
-	if from >= 0 {
-		expr, r.w = r.w[:from], r.w[from+1:]
-		var err error
-		if _, _, t, err = r.table(); err != nil {
-			return nil, err
-		}
-		if match, err = r.where(t); err != nil {
-			return nil, err
-		}
-		if r.take("order", "by") {
-			i := t.column(r.word())
-			if i < 0 {
-				return nil, r.sorry(st)
+// check refuses a row that a table's columns do not allow, and writes its
+// decimals as they are declared; self is the row's own place, -1 for a new one.
+func (r *sqlRun) check(name string, t *sqlTable, row []*string, self int) error {
+	for i, v := range row {
+		c, col := t.def(i), t.Columns[i]
+		switch {
+		case v == nil && c.NotNull && r.s.postgres():
+			return fmt.Errorf("ERROR:  null value in column %q of relation %q violates not-null constraint\nDETAIL:  Failing row contains (%s).", col, name, strings.Join(cells(row, "null"), ", "))
+		case v == nil && c.NotNull:
+			return fmt.Errorf("ERROR 1048 (23000): Column '%s' cannot be null", col)
+		case v == nil:
+		case numeric(*v) && strings.Contains(c.Type, ","): // decimal(10,2)
+			scale, _ := strconv.Atoi(strings.Trim(c.Type[strings.IndexByte(c.Type, ',')+1:], " )"))
+			f, _ := strconv.ParseFloat(*v, 64)
+			row[i] = text(strconv.FormatFloat(f, 'f', min(max(scale, 0), 30), 64))
+		case !numeric(*v) && (strings.HasPrefix(c.Type, "int") || strings.HasSuffix(c.Type, "int") || strings.Contains(c.Type, "int(") || strings.HasSuffix(c.Type, "serial")):
+			if r.s.postgres() {
+				return fmt.Errorf("ERROR:  invalid input syntax for type integer: %q", *v)
 			}
-			c := *t
-			c.Rows = slices.Clone(t.Rows)
-			desc := r.take("desc")
-			_ = r.take("asc")
-			slices.SortStableFunc(c.Rows, func(a, b []*string) int {
-				d := compareSQL(a[i], b[i])
-				if desc {
-					return -d
+			return fmt.Errorf("ERROR 1366 (HY000): Incorrect integer value: '%s' for column '%s' at row 1", *v, col)
+		case c.Key != "":
+			for k, other := range t.Rows {
+				if k == self || other[i] == nil || *other[i] != *v {
+					continue
 				}
-				return d
-			})
-			t = &c
+				key := map[bool]string{true: "PRIMARY", false: col}[c.Key == "PRI"]
+				if r.s.postgres() {
+					key = map[bool]string{true: name + "_pkey", false: name + "_" + col + "_key"}[c.Key == "PRI"]
+					return fmt.Errorf("ERROR:  duplicate key value violates unique constraint %q\nDETAIL:  Key (%s)=(%s) already exists.", key, col, *v)
+				}
+				if !strings.HasPrefix(r.s.c.Image.Version, "5.") && !r.s.mariadb() {
+					key = name + "." + key
+				}
+				return fmt.Errorf("ERROR 1062 (23000): Duplicate entry '%s' for key '%s'", *v, key)
+			}
 		}
-		if r.take("limit") {
-			limit, _ = strconv.Atoi(r.word())
+	}
+	return nil
+}
+
+func (r *sqlRun) insert() (*sqlResult, error) {
+	_, name, t, err := r.table()
+	if err != nil {
+		return nil, err
+	}
+	into := t.Columns
+	if r.peek() == "(" {
+		parts, err := r.inParens()
+		if err != nil {
+			return nil, err
 		}
-		if len(r.w) > 0 {
-			return nil, r.sorry(st)
+		rest := r.w
+		into = nil
+		for _, p := range parts {
+			r.w = p
+			c := r.name()
+			if t.column(c) < 0 {
+				r.clause = "field list"
+				return nil, r.noColumn(c, firstOf(p))
+			}
+			into = append(into, c)
 		}
+		r.w = rest
 	}
 	var rows [][]*string
-	for _, row := range t.Rows {
-		if match(row) && (limit < 0 || len(rows) < limit) {
-			rows = append(rows, row)
+	switch {
+	case r.take("select"):
+		res, err := r.query()
+		if err != nil {
+			return nil, err
 		}
-	}
-	res := &sqlResult{Columns: []string{}}
-	if len(expr) == 4 && strings.EqualFold(expr[0], "count") && expr[1] == "(" {
-		n := strconv.Itoa(len(rows))
-		res.Columns = []string{strings.Join(expr, "")}
-		if r.s.postgres() {
-			res.Columns[0] = "count"
-		}
-		res.Rows = [][]*string{{&n}}
-		return res, nil
-	}
-	if len(rows) == 0 {
-		rows = [][]*string{nil} // for the head
-	}
-	for k, row := range rows {
-		if row == nil {
-			row = make([]*string, len(t.Columns))
-		}
-		var out []*string
-		r.w = expr
+		rows = res.Rows
+	case r.takeAny("values", "value"):
 		for ok := true; ok; ok = r.take(",") {
-			if from >= 0 && r.take("*") {
-				out = append(out, row...)
-				if k == 0 {
-					res.Columns = append(res.Columns, t.Columns...)
-				}
-				continue
-			}
-			before := r.w
-			v, err := r.value(t, row, st)
+			parts, err := r.inParens()
 			if err != nil {
 				return nil, err
 			}
-			head := strings.TrimPrefix(strings.Join(before[:len(before)-len(r.w)], ""), "'")
-			if r.s.postgres() {
-				if name, _, call := strings.Cut(strings.ToLower(head), "("); call {
-					head = name
-				} else if t.column(head) < 0 {
-					head = "?column?"
+			rest := r.w
+			var row []*string
+			for i, p := range parts {
+				r.w = p
+				var v *string
+				if r.take("default") && i < len(into) {
+					v, err = r.defaultOf(t, t.column(into[i]))
+				} else {
+					v, err = r.expr(0)
 				}
+				if err == nil && len(r.w) > 0 {
+					err = r.wrong()
+				}
+				if err != nil {
+					return nil, err
+				}
+				row = append(row, v)
 			}
-			if r.take("as") {
-				head = r.word()
+			rows, r.w = append(rows, row), rest
+		}
+	default:
+		return nil, r.wrong()
+	}
+	if len(r.w) > 0 {
+		return nil, r.wrong()
+	}
+	for n, vs := range rows {
+		if len(vs) != len(into) {
+			more := "INSERT has more target columns than expressions"
+			if len(vs) > len(into) {
+				more = "INSERT has more expressions than target columns"
 			}
-			if k == 0 {
-				res.Columns = append(res.Columns, head)
+			return nil, r.errorf(1136, "21S01", "Column count doesn't match value count at row %d", more+"%.0d", n+1)
+		}
+	}
+	before, next := len(t.Rows), t.Next
+	for _, vs := range rows {
+		row := make([]*string, len(t.Columns))
+		for i, c := range t.Columns {
+			k := slices.IndexFunc(into, func(n string) bool { return strings.EqualFold(n, c) })
+			if k >= 0 {
+				row[i] = vs[k]
+			} else if row[i], err = r.defaultOf(t, i); err != nil {
+				return nil, err
 			}
-			out = append(out, v)
-		}
-		if len(r.w) > 0 {
-			return nil, r.sorry(st)
-		}
-		if rows[k] != nil {
-			res.Rows = append(res.Rows, out)
-		}
-	}
-	return res, nil
-}
-
-// compareSQL orders numbers as numbers; NULL comes first.
-func compareSQL(a, b *string) int {
-	switch {
-	case a == nil || b == nil:
-		return boolInt(a != nil) - boolInt(b != nil)
-	}
-	x, e1 := strconv.ParseFloat(*a, 64)
-	y, e2 := strconv.ParseFloat(*b, 64)
-	if e1 == nil && e2 == nil {
-		return boolInt(x > y) - boolInt(x < y)
-	}
-	return strings.Compare(*a, *b)
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// sqlClient is mysql (mariadb) and psql.
-func sqlClient(v *invocation) int {
-	pg := v.b.Kind == "psql"
-	q := sqlRequest{User: "root"}
-	host, port, command, bare, given := "", v.b.Port, "", false, false
-	box := v.TTY != nil
-	if pg {
-		q.User, q.Database, q.Password = "postgres", v.Env["PGDATABASE"], v.Env["PGPASSWORD"]
-		host = v.Env["PGHOST"]
-	}
-	args := v.args[1:]
-	// value is a flag's: the rest of the word or the next word.
-	var value func(a, short, long string) (string, bool)
-	value = func(a, short, long string) (string, bool) {
-		if rest, ok := strings.CutPrefix(a, "--"+long+"="); ok {
-			return rest, true
-		}
-		if rest, ok := strings.CutPrefix(a, short); ok && !strings.HasPrefix(a, "--") && rest != "" {
-			return strings.TrimPrefix(rest, "="), true
-		}
-		if (a == short || a == "--"+long) && len(args) > 0 {
-			rest := args[0]
-			args = args[1:]
-			return rest, true
-		}
-		return "", false
-	}
-	database, execute, dbFlag := "database", "execute", "-D"
-	user, executeFlag := "-u", "-e"
-	if pg {
-		database, execute, dbFlag, user, executeFlag = "dbname", "command", "-d", "-U", "-c"
-	}
-	for len(args) > 0 {
-		a := args[0]
-		args = args[1:]
-		switch {
-		case !strings.HasPrefix(a, "-"):
-			if q.Database != "" && pg {
-				q.User = a
-			} else {
-				q.Database = a
-			}
-			continue
-		case a == "-V" || a == "--version":
-			if pg {
-				fmt.Fprintf(v.Stdout, "psql (PostgreSQL) %s\n", v.c.Image.Version)
-			} else {
-				fmt.Fprintf(v.Stdout, "%s  Ver %s for Linux on x86_64\n", path.Base(v.args[0]), v.c.Image.Version)
-			}
-			return 0
-		case !pg && (a == "-p" || a == "--password"):
-			continue // asks for one; there is nobody to answer
-		case !pg && (strings.HasPrefix(a, "-p") || strings.HasPrefix(a, "--password=")):
-			q.Password, _ = value(a, "-p", "password")
-			if !strings.HasPrefix(path.Base(v.args[0]), "mariadb") {
-				fmt.Fprintln(v.Stderr, "mysql: [Warning] Using a password on the command line interface can be insecure.")
-			}
-			continue
-		case pg && len(a) > 2 && a[1] != '-' && strings.Trim(a[1:], "tAqXwc") == "":
-			// flags in one word: -tAc
-			bare = bare || strings.Contains(a, "t")
-			if a[len(a)-1] != 'c' {
+			if c != t.Auto {
+				if k < 0 && row[i] == nil && t.def(i).NotNull && !r.s.postgres() {
+					t.Rows = t.Rows[:before]
+					return nil, fmt.Errorf("ERROR 1364 (HY000): Field '%s' doesn't have a default value", c)
+				}
 				continue
 			}
-			a = "-c"
-		case a == "-N" || a == "--skip-column-names" || pg && (a == "-t" || a == "--tuples-only"):
-			bare = true
-			continue
-		case a == "-t" || a == "--table":
-			box = true
-			continue
-		case !pg && a == "-sN", !pg && a == "-Ns":
-			bare = true
-			continue
+			if row[i] == nil {
+				row[i] = text(strconv.Itoa(t.Next))
+				t.Next++
+			} else if n, _ := strconv.Atoi(*row[i]); n >= t.Next && !r.s.postgres() {
+				t.Next = n + 1
+			}
 		}
-		if x, ok := value(a, "-h", "host"); ok {
-			host = x
-		} else if x, ok := value(a, "-P", "port"); ok && !pg {
-			port, _ = strconv.Atoi(x)
-		} else if x, ok := value(a, "-p", "port"); ok && pg {
-			port, _ = strconv.Atoi(x)
-		} else if x, ok := value(a, user, map[bool]string{true: "username", false: "user"}[pg]); ok {
-			q.User = x
-		} else if x, ok := value(a, dbFlag, database); ok {
-			q.Database = x
-		} else if x, ok := value(a, executeFlag, execute); ok {
-			command, given = command+x+";", true
+		if err := r.check(name, t, row, -1); err != nil {
+			t.Rows = t.Rows[:before]
+			if r.changed = r.s.postgres(); !r.changed { // whose sequences only go on
+				t.Next = next
+			}
+			return nil, err
 		}
+		t.Rows = append(t.Rows, row)
 	}
-	if pg && q.Database == "" {
-		q.Database = q.User
-	}
-	if !given {
-		if v.TTY != nil {
-			return v.fail(1, "%s: this client is simulated and does not talk by the line: give a statement with %s or on standard input", path.Base(v.args[0]), executeFlag)
-		}
-		data, _ := io.ReadAll(v.Stdin)
-		command = string(data)
-	}
-	q.Text = command
-	body, _ := json.Marshal(q)
-	local := host == "" || host == "localhost"
-	at := host
-	if local {
-		at = "127.0.0.1"
-	}
-	data, err := v.send(at, port, body)
+	r.changed = true
+	return &sqlResult{Tag: fmt.Sprintf("INSERT 0 %d", len(rows)), N: len(rows)}, nil
+}
+
+func (r *sqlRun) update() (*sqlResult, error) {
+	_, name, t, err := r.table()
 	if err != nil {
-		return v.fail(map[bool]int{true: 2, false: 1}[pg], "%s", sqlRefused(pg, local, host, port, err))
+		return nil, err
 	}
-	var out sqlReply
-	if json.Unmarshal(data, &out) != nil {
-		return v.fail(1, "ERROR 2013 (HY000): Lost connection to MySQL server at 'reading initial communication packet'")
+	if !r.take("set") {
+		return nil, r.wrong()
 	}
-	for _, res := range out.Results {
-		switch {
-		case pg:
-			printPostgres(v.Stdout, res, bare)
-		case box:
-			printBox(v.Stdout, res)
-		default:
-			printTabs(v.Stdout, res, bare)
+	sets := sqlList(r.until("where"))
+	n := 0
+	r.cols = t.names(name)
+	where := r.w
+	for _, p := range sets { // before any row, so that an empty table finds mistakes too
+		r.w = p
+		if c := r.name(); t.column(c) < 0 {
+			r.clause = "field list"
+			return nil, r.noColumn(c, firstOf(p))
 		}
 	}
-	if out.Error == "" {
-		return 0
-	}
-	if pg && strings.HasPrefix(out.Error, "FATAL") {
-		at := fmt.Sprintf("connection to server on socket \"/var/run/postgresql/.s.PGSQL.%d\" failed: ", port)
-		if !local {
-			at = fmt.Sprintf("connection to server at \"%s\", port %d failed: ", host, port)
+	r.w = where
+	fresh := map[int][]*string{}
+	err = r.matching(t, func(i int) error {
+		row := slices.Clone(t.Rows[i])
+		for _, p := range sets {
+			r.w = p
+			c := t.column(r.name())
+			if !r.take("=") {
+				return r.wrong()
+			}
+			v, err := r.expr(0)
+			if err == nil && len(r.w) > 0 {
+				err = r.wrong()
+			}
+			if err != nil {
+				return err
+			}
+			row[c] = v
 		}
-		return v.fail(2, "psql: error: %s%s", at, out.Error)
+		n++
+		fresh[i] = row
+		return r.check(name, t, row, i)
+	})
+	if err != nil {
+		return nil, err
 	}
-	return v.fail(1, "%s", out.Error)
+	for i, row := range fresh {
+		t.Rows[i] = row
+	}
+	r.changed = true
+	return &sqlResult{Tag: fmt.Sprintf("UPDATE %d", n), N: n}, nil
 }
 
-// sqlRefused is why there is no connection, in the client's words.
-func sqlRefused(pg, local bool, host string, port int, err error) string {
-	kind := network.Refused
-	if e, ok := err.(*network.Error); ok {
-		kind = e.Kind
-	}
-	switch {
-	case pg && local:
-		return fmt.Sprintf("psql: error: connection to server on socket \"/var/run/postgresql/.s.PGSQL.%d\" failed: No such file or directory\n\tIs the server running locally and accepting connections on that socket?", port)
-	case pg && kind == network.NoHost:
-		return fmt.Sprintf("psql: error: could not translate host name %q to address: Name or service not known", host)
-	case pg && kind == network.Timeout:
-		return fmt.Sprintf("psql: error: connection to server at %q, port %d failed: Connection timed out\n\tIs the server running on that host and accepting TCP/IP connections?", host, port)
-	case pg:
-		return fmt.Sprintf("psql: error: connection to server at %q, port %d failed: Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?", host, port)
-	case local:
-		return "ERROR 2002 (HY000): Can't connect to local MySQL server through socket '/var/run/mysqld/mysqld.sock' (2)"
-	case kind == network.NoHost:
-		return fmt.Sprintf("ERROR 2005 (HY000): Unknown MySQL server host '%s' (-2)", host)
-	case kind == network.Timeout:
-		return fmt.Sprintf("ERROR 2003 (HY000): Can't connect to MySQL server on '%s:%d' (110)", host, port)
-	}
-	return fmt.Sprintf("ERROR 2003 (HY000): Can't connect to MySQL server on '%s:%d' (111)", host, port)
-}
-
-func cells(row []*string, null string) []string {
-	out := make([]string, len(row))
-	for i, v := range row {
-		if out[i] = null; v != nil {
-			out[i] = *v
+// matching calls fn for each row that a WHERE, if one comes next, is true for.
+func (r *sqlRun) matching(t *sqlTable, fn func(i int) error) error {
+	var where []sqlToken
+	if r.take("where") {
+		if where = r.w; len(where) == 0 {
+			return r.wrong()
 		}
+	} else if len(r.w) > 0 {
+		return r.wrong()
 	}
-	return out
-}
-
-func printTabs(w io.Writer, res sqlResult, bare bool) {
-	if len(res.Rows) == 0 {
-		return
-	}
-	if !bare {
-		fmt.Fprintln(w, strings.Join(res.Columns, "\t"))
-	}
-	for _, row := range res.Rows {
-		fmt.Fprintln(w, strings.Join(cells(row, "NULL"), "\t"))
-	}
-}
-
-// widths are those of a table's columns.
-func (res *sqlResult) widths(null string) []int {
-	out := make([]int, len(res.Columns))
-	for i, c := range res.Columns {
-		out[i] = len(c)
-		for _, row := range res.Rows {
-			out[i] = max(out[i], len(cells(row, null)[i]))
+	r.cols = t.names("")
+	match, err := r.filter("where clause", where, make([]*string, len(t.Columns)))
+	for i := 0; i < len(t.Rows) && err == nil; i++ {
+		if match, err = r.filter("where clause", where, t.Rows[i]); match && err == nil {
+			r.row = t.Rows[i]
+			err = fn(i)
 		}
 	}
-	return out
+	r.w = nil
+	return err
 }
 
-func numeric(s string) bool { _, err := strconv.ParseFloat(s, 64); return err == nil }
-
-func printBox(w io.Writer, res sqlResult) {
-	if len(res.Rows) == 0 {
-		return
+// describe is MySQL's DESCRIBE.
+func (r *sqlRun) describe() (*sqlResult, error) {
+	_, _, t, err := r.table()
+	if err != nil {
+		return nil, err
 	}
-	ws := res.widths("NULL")
-	line := ""
-	for _, n := range ws {
-		line += "+" + strings.Repeat("-", n+2)
-	}
-	line += "+\n"
-	row := func(vs []string, head bool) {
-		for i, v := range vs {
-			if !head && numeric(v) {
-				fmt.Fprintf(w, "| %*s ", ws[i], v)
-			} else {
-				fmt.Fprintf(w, "| %-*s ", ws[i], v)
+	res := &sqlResult{Text: true, Columns: []string{"Field", "Type", "Null", "Key", "Default", "Extra"}}
+	for i, name := range t.Columns {
+		c := t.def(i)
+		null, extra := "YES", ""
+		if c.NotNull {
+			null = "NO"
+		}
+		typ := c.Type
+		if strings.HasPrefix(typ, "integer") {
+			typ = "int" + typ[len("integer"):]
+		}
+		if typ == "bool" || typ == "boolean" {
+			typ = "tinyint(1)"
+		}
+		row := []*string{text(name), text(typ), text(null), text(c.Key), nil, nil}
+		if c.Default != "" {
+			row[4] = text(strings.Trim(c.Default, "'\""))
+			if strings.HasPrefix(strings.ToLower(c.Default), "current_timestamp") {
+				extra = "DEFAULT_GENERATED"
 			}
 		}
-		fmt.Fprintln(w, "|")
-	}
-	fmt.Fprint(w, line)
-	row(res.Columns, true)
-	fmt.Fprint(w, line)
-	for _, r := range res.Rows {
-		row(cells(r, "NULL"), false)
-	}
-	fmt.Fprint(w, line)
-}
-
-func printPostgres(w io.Writer, res sqlResult, bare bool) {
-	if res.Columns == nil {
-		if res.Tag != "" {
-			fmt.Fprintln(w, res.Tag)
+		if name == t.Auto {
+			extra = "auto_increment"
 		}
-		return
+		row[5] = &extra
+		res.Rows = append(res.Rows, row)
 	}
-	if bare {
-		for _, r := range res.Rows {
-			fmt.Fprintln(w, strings.Join(cells(r, ""), "|"))
-		}
-		return
-	}
-	ws := res.widths("")
-	var head, line []string
-	for i, c := range res.Columns {
-		left := (ws[i] - len(c)) / 2
-		head = append(head, strings.Repeat(" ", left+1)+c+strings.Repeat(" ", ws[i]-len(c)-left+1))
-		line = append(line, strings.Repeat("-", ws[i]+2))
-	}
-	fmt.Fprintf(w, "%s\n%s\n", strings.Join(head, "|"), strings.Join(line, "+"))
-	for _, r := range res.Rows {
-		for i, v := range cells(r, "") {
-			sep := " |"
-			if i == len(r)-1 {
-				sep = ""
-			}
-			switch {
-			case numeric(v):
-				fmt.Fprintf(w, " %*s%s", ws[i], v, sep)
-			case sep == "":
-				fmt.Fprintf(w, " %s", v)
-			default:
-				fmt.Fprintf(w, " %-*s%s", ws[i], v, sep)
-			}
-		}
-		fmt.Fprintln(w)
-	}
-	rows := "rows"
-	if len(res.Rows) == 1 {
-		rows = "row"
-	}
-	fmt.Fprintf(w, "(%d %s)\n\n", len(res.Rows), rows)
+	return res, nil
 }

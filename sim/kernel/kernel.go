@@ -124,9 +124,11 @@ type Proc struct {
 	pace     time.Duration // of virtual time that a quantum takes; see Pace
 	onPace   func(time.Duration)
 	atExit   []func()
-	locals   map[any]any
 	behind   time.Duration // how much of its past the process has yet to repeat; see Repeat
 	past     *past
+	// Execs is how often another program has taken the process over; who does
+	// that bounds it, for the old one's stack stays.
+	Execs int
 }
 
 // past is what a program that is repeated and all its processes share.

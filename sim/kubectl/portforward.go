@@ -1,6 +1,6 @@
 // kubectl port-forward: local ports that lead to a pod. What arrives at a local
-// port is one HTTP message; it is written onto a forwarded connection byte by
-// byte, and the answer is read back.
+// port is one message; it is written onto a forwarded connection byte by byte,
+// and the answer is read back.
 
 package kubectl
 
@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -246,7 +245,7 @@ func (o *portForwardOptions) Run(s *Session) error {
 	return errors.New("lost connection to pod")
 }
 
-// forward sends one HTTP message to a pod's port and reads the answer.
+// forward sends one message to a pod's port and reads the answer.
 func (s *Session) forward(pod *corev1.Pod, p forwardedPort, r *network.Request) (*network.Response, error) {
 	resp, err := s.connect("POST", pod, "portforward", url.Values{"ports": {strconv.Itoa(p.remote)}})
 	if err != nil {
@@ -257,93 +256,15 @@ func (s *Session) forward(pod *corev1.Pod, p forwardedPort, r *network.Request) 
 	}
 	defer resp.Stream.Close()
 	var out, trouble bytes.Buffer
-	err = resp.Stream.Run(rest.StreamOptions{Stdin: bytes.NewReader(httpRequest(r)), Stdout: &out, Stderr: &trouble})
+	err = resp.Stream.Run(rest.StreamOptions{Stdin: bytes.NewReader(network.RequestBytes(r)), Stdout: &out, Stderr: &trouble})
 	if err != nil {
 		return nil, err
 	}
 	if trouble.Len() > 0 {
 		return nil, errors.New(strings.TrimSpace(trouble.String()))
 	}
-	return httpResponse(out.Bytes())
-}
-
-// httpRequest is the message as bytes on the wire.
-func httpRequest(r *network.Request) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.Path, r.Host)
-	for _, name := range r.Header.Names() {
-		switch strings.ToLower(name) {
-		case "host", "content-length", "connection":
-			continue
-		}
-		for _, v := range r.Header[name] {
-			fmt.Fprintf(&b, "%s: %s\r\n", name, v)
-		}
+	if r.Method == network.Raw {
+		return &network.Response{Body: out.Bytes()}, nil
 	}
-	if len(r.Body) > 0 {
-		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(r.Body))
-	}
-	b.WriteString("Connection: close\r\n\r\n")
-	b.Write(r.Body)
-	return b.Bytes()
-}
-
-// httpResponse reads a message from the wire; nothing at all is a connection that was reset.
-func httpResponse(data []byte) (*network.Response, error) {
-	if len(data) == 0 {
-		return nil, nil
-	}
-	head, body, ok := bytes.Cut(data, []byte("\r\n\r\n"))
-	if !ok {
-		if head, body, ok = bytes.Cut(data, []byte("\n\n")); !ok {
-			return nil, errors.New("malformed HTTP response")
-		}
-	}
-	lines := strings.Split(strings.ReplaceAll(string(head), "\r\n", "\n"), "\n")
-	parts := strings.SplitN(lines[0], " ", 3)
-	if len(parts) < 2 || !strings.HasPrefix(parts[0], "HTTP/") {
-		return nil, errors.New("malformed HTTP response")
-	}
-	status, err := strconv.Atoi(parts[1])
-	if err != nil {
-		return nil, errors.New("malformed HTTP status code")
-	}
-	resp := &network.Response{Status: status, Header: network.Header{}}
-	for _, l := range lines[1:] {
-		name, value, _ := strings.Cut(l, ":")
-		resp.Header[name] = append(resp.Header[name], strings.TrimSpace(value))
-	}
-	if strings.EqualFold(resp.Header.Get("Transfer-Encoding"), "chunked") {
-		if body, err = unchunk(body); err != nil {
-			return nil, err
-		}
-		delete(resp.Header, "Transfer-Encoding")
-	}
-	if n, err := strconv.Atoi(resp.Header.Get("Content-Length")); err == nil && n >= 0 && n < len(body) {
-		body = body[:n]
-	}
-	resp.Body = body
-	return resp, nil
-}
-
-func unchunk(data []byte) ([]byte, error) {
-	var out []byte
-	for {
-		line, rest, ok := bytes.Cut(data, []byte("\r\n"))
-		if !ok {
-			return out, io.ErrUnexpectedEOF
-		}
-		n, err := strconv.ParseUint(strings.TrimSpace(strings.Split(string(line), ";")[0]), 16, 31)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			return out, nil
-		}
-		if uint64(len(rest)) < n+2 {
-			return append(out, rest...), nil
-		}
-		out = append(out, rest[:n]...)
-		data = rest[n+2:]
-	}
+	return network.ParseResponse(out.Bytes())
 }

@@ -375,26 +375,51 @@ type forward struct {
 	port int
 }
 
-// Do implements Forwarder. Inside the pod the connection comes from localhost.
-func (f *forward) Do(p *kernel.Proc, r *network.Request) (*network.Response, error) {
+// dial opens the connection, which inside the pod comes from localhost.
+func (f *forward) dial() (*network.Conn, error) {
 	if f.p.removed || f.p.sandbox == nil {
 		return nil, fmt.Errorf("error forwarding port %d to pod %s, uid : container not running", f.port, f.p.obj.Name)
 	}
-	resp, err := f.p.sandbox.Net().Do(p, "127.0.0.1", f.port, r)
-	if err != nil {
-		return nil, fmt.Errorf("error forwarding port %d to pod %s, uid : failed to execute portforward in network namespace %q: failed to connect to localhost:%d inside namespace %q, IPv4: dial tcp4 127.0.0.1:%d: connect: connection refused IPv6 dial tcp6: address localhost: no suitable address found ",
-			f.port, f.p.sandbox.ID, "/var/run/netns/cni-"+f.p.sandbox.ID[:8], f.port, f.p.sandbox.ID, f.port)
-	}
-	return resp, nil
+	c, err := f.p.sandbox.Net().Dial("127.0.0.1", f.port)
+	return c, f.failed(err)
 }
 
-// Run carries one HTTP request given as bytes, for clients outside the process.
+// failed is an error of the connection in the kubelet's words.
+func (f *forward) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("error forwarding port %d to pod %s, uid : failed to execute portforward in network namespace %q: failed to connect to localhost:%d inside namespace %q, IPv4: dial tcp4 127.0.0.1:%d: connect: connection refused IPv6 dial tcp6: address localhost: no suitable address found ",
+		f.port, f.p.sandbox.ID, "/var/run/netns/cni-"+f.p.sandbox.ID[:8], f.port, f.p.sandbox.ID, f.port)
+}
+
+// Do implements Forwarder.
+func (f *forward) Do(p *kernel.Proc, r *network.Request) (*network.Response, error) {
+	c, err := f.dial()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	resp, err := c.Do(p, r)
+	return resp, f.failed(err)
+}
+
+// Run carries HTTP requests, or messages of another protocol, given as bytes.
 func (f *forward) Run(o rest.StreamOptions) error {
 	if o.Stdin == nil || o.Stdout == nil {
 		return nil
 	}
+	first := make([]byte, 4096)
+	n, err := o.Stdin.Read(first)
+	if first = first[:n]; n == 0 {
+		return eofIsNil(err)
+	}
+	if !network.IsRequest(first) {
+		return f.raw(first, o)
+	}
+	in := io.MultiReader(bytes.NewReader(first), o.Stdin)
 	for {
-		req, err := network.ReadRequest(o.Stdin)
+		req, err := network.ReadRequest(in)
 		if err != nil {
 			return eofIsNil(err)
 		}
@@ -406,6 +431,28 @@ func (f *forward) Run(o rest.StreamOptions) error {
 			return err
 		}
 	}
+}
+
+// raw hands on what comes as it comes.
+func (f *forward) raw(data []byte, o rest.StreamOptions) error {
+	c, err := f.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for err == nil && len(data) > 0 {
+		resp, broken := c.Do(f.k.Kernel.Current(), &network.Request{Method: network.Raw, Body: bytes.Clone(data)})
+		if broken != nil {
+			return f.failed(broken)
+		}
+		if _, err = o.Stdout.Write(resp.Body); err == nil {
+			data = data[:cap(data)]
+			n := 0
+			n, err = o.Stdin.Read(data)
+			data = data[:n]
+		}
+	}
+	return eofIsNil(err)
 }
 
 func (f *forward) Resize(int, int) {}

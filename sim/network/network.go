@@ -68,7 +68,8 @@ type Request struct {
 const Raw = "TCP"
 
 // Response is the answer. When Stream is set the body arrives through it after
-// the head (watches, logs that are followed) until it is closed.
+// the head (watches, logs that are followed) until it is closed; that of a Raw
+// message is what the server sends of its own accord.
 type Response struct {
 	Status int
 	Header Header
@@ -289,6 +290,8 @@ type Listener struct {
 	Port    int
 	Local   bool // bound to 127.0.0.1 only
 	Handler Handler
+	Live    bool                        // speaks at any time, not only when it is spoken to: Response.Stream is what it says
+	Closed  func(client netip.AddrPort) // told of a connection's end; nil for nothing
 	ns      *Namespace
 }
 
@@ -375,6 +378,11 @@ func (l *Listener) Close() {
 
 // Listening reports whether something is bound to the port.
 func (ns *Namespace) Listening(port int) bool { return ns.listener(port) != nil }
+
+// Listeners are the bound ports, by number.
+func (ns *Namespace) Listeners() []*Listener {
+	return slices.SortedFunc(slices.Values(ns.listeners), func(a, b *Listener) int { return a.Port - b.Port })
+}
 
 func (ns *Namespace) listener(port int) *Listener {
 	for _, l := range ns.listeners {
@@ -480,9 +488,29 @@ func (n *Network) listener(from *Namespace, at netip.AddrPort) (*Listener, Kind)
 	return l, 0
 }
 
-// Do sends a request to host:port on behalf of process p and returns the
-// answer, or an *Error.
+// Do sends a request to host:port on behalf of process p, on a connection of
+// its own, and returns the answer, or an *Error.
 func (ns *Namespace) Do(p *kernel.Proc, host string, port int, r *Request) (*Response, error) {
+	c, err := ns.Dial(host, port)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.Do(p, r)
+}
+
+// Conn is a connection: its messages all go to the same listener, which sees
+// the same client.
+type Conn struct {
+	Local, Remote netip.AddrPort // the client's end, as the other one sees it, and where that is
+	Live          bool           // the listener takes what comes, and may send, at any time
+	l             *Listener
+	host          string
+	port          int
+}
+
+// Dial connects to host:port; the error is an *Error.
+func (ns *Namespace) Dial(host string, port int) (*Conn, error) {
 	addrs, err := ns.Lookup(host)
 	if err != nil {
 		return nil, err
@@ -498,27 +526,38 @@ func (ns *Namespace) Do(p *kernel.Proc, host string, port int, r *Request) (*Res
 	if ns.net.OnConnect != nil {
 		ns.net.OnConnect(ns, to, path)
 	}
-	req := *r
 	ns.nextPort++
 	if ns.nextPort > 60999 {
 		ns.nextPort = 40000
 	}
-	req.Remote = netip.AddrPortFrom(ns.source(path), uint16(ns.nextPort))
-	req.Local = path.To
+	return &Conn{Local: netip.AddrPortFrom(ns.source(path), uint16(ns.nextPort)), Remote: path.To, Live: l.Live, l: l, host: host, port: port}, nil
+}
+
+// Do sends one message and returns the answer, or an *Error.
+func (c *Conn) Do(p *kernel.Proc, r *Request) (*Response, error) {
+	req := *r
+	req.Remote, req.Local = c.Local, c.Remote
 	if req.Header == nil {
 		req.Header = Header{}
 	}
-	resp := l.Handler(p, &req)
-	if l.ns.closed { // the pod went away under the request
-		return nil, &Error{Kind: Reset, Host: host, Port: port}
+	resp := c.l.Handler(p, &req)
+	if c.l.ns.closed { // the pod went away under the request
+		return nil, &Error{Kind: Reset, Host: c.host, Port: c.port}
 	}
 	if resp == nil {
-		return nil, &Error{Kind: Empty, Host: host, Port: port}
+		return nil, &Error{Kind: Empty, Host: c.host, Port: c.port}
 	}
 	if resp.Header == nil {
 		resp.Header = Header{}
 	}
 	return resp, nil
+}
+
+// Close ends the connection.
+func (c *Conn) Close() {
+	if c.l.Closed != nil {
+		c.l.Closed(c.Local)
+	}
 }
 
 // Reach says how a connection that the rules have led to an address would end

@@ -1,10 +1,12 @@
-// HTTP/1.1 as bytes, for the few places where a message leaves the virtual
-// network: a port forwarded to a client in another process.
+// Messages as bytes, for the few places where they leave the virtual network: a
+// port forwarded to a client in another process, HTTP typed by hand.
 
 package network
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -50,6 +52,16 @@ func ReadRequest(r io.Reader) (*Request, error) {
 		}
 	}
 	return req, nil
+}
+
+// IsRequest reports whether what a client sends first is HTTP.
+func IsRequest(first []byte) bool {
+	word, _, _ := bytes.Cut(first, []byte(" "))
+	switch string(word) {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return len(word) < len(first)
+	}
+	return false
 }
 
 // oneByte keeps a buffered reader from taking what belongs to the next message.
@@ -125,4 +137,88 @@ func StatusText(code int) string {
 		return "Gateway Timeout"
 	}
 	return ""
+}
+
+// RequestBytes is a message as bytes on the wire.
+func RequestBytes(r *Request) []byte {
+	if r.Method == Raw {
+		return r.Body
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.Path, r.Host)
+	for _, name := range r.Header.Names() {
+		switch strings.ToLower(name) {
+		case "host", "content-length", "connection":
+			continue
+		}
+		for _, v := range r.Header[name] {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, v)
+		}
+	}
+	if len(r.Body) > 0 {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(r.Body))
+	}
+	b.WriteString("Connection: close\r\n\r\n")
+	b.Write(r.Body)
+	return b.Bytes()
+}
+
+// ParseResponse reads a message from the wire; nothing at all is a connection that was reset.
+func ParseResponse(data []byte) (*Response, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	head, body, ok := bytes.Cut(data, []byte("\r\n\r\n"))
+	if !ok {
+		if head, body, ok = bytes.Cut(data, []byte("\n\n")); !ok {
+			return nil, errors.New("malformed HTTP response")
+		}
+	}
+	lines := strings.Split(strings.ReplaceAll(string(head), "\r\n", "\n"), "\n")
+	parts := strings.SplitN(lines[0], " ", 3)
+	if len(parts) < 2 || !strings.HasPrefix(parts[0], "HTTP/") {
+		return nil, errors.New("malformed HTTP response")
+	}
+	status, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return nil, errors.New("malformed HTTP status code")
+	}
+	resp := &Response{Status: status, Header: Header{}}
+	for _, l := range lines[1:] {
+		name, value, _ := strings.Cut(l, ":")
+		resp.Header[name] = append(resp.Header[name], strings.TrimSpace(value))
+	}
+	if strings.EqualFold(resp.Header.Get("Transfer-Encoding"), "chunked") {
+		if body, err = unchunk(body); err != nil {
+			return nil, err
+		}
+		delete(resp.Header, "Transfer-Encoding")
+	}
+	if n, err := strconv.Atoi(resp.Header.Get("Content-Length")); err == nil && n >= 0 && n < len(body) {
+		body = body[:n]
+	}
+	resp.Body = body
+	return resp, nil
+}
+
+func unchunk(data []byte) ([]byte, error) {
+	var out []byte
+	for {
+		line, rest, ok := bytes.Cut(data, []byte("\r\n"))
+		if !ok {
+			return out, io.ErrUnexpectedEOF
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(strings.Split(string(line), ";")[0]), 16, 31)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			return out, nil
+		}
+		if uint64(len(rest)) < n+2 {
+			return append(out, rest...), nil
+		}
+		out = append(out, rest[:n]...)
+		data = rest[n+2:]
+	}
 }

@@ -86,6 +86,7 @@ func TestBounds(t *testing.T) {
 		{"echo {1..9999}{1..9999}", "cannot allocate"},
 		{"eval 'f() { eval f; }; f'", "nesting level"},
 		{"printf 'source f' > f; . ./f", "nesting level"},
+		{"printf '#!/bin/sh\\nexec ./x' > x; chmod +x x; ./x", "Resource temporarily unavailable"},
 		{"x='$(eval \"$x\")'; eval \"$x\"", ""},
 		{strings.Repeat("(", 100000), "syntax error"},
 		{strings.Repeat("$(", 5000), "syntax error"},

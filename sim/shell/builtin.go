@@ -967,6 +967,9 @@ func builtinSource(s *Shell, args []string) int {
 	return status
 }
 
+// maxExecs is how many programs may take one process over, one after another.
+const maxExecs = 1000
+
 func builtinExec(s *Shell, args []string) int {
 	if len(args) > 1 && args[1] == "-a" && len(args) > 3 {
 		args = append([]string{"exec"}, args[3:]...)
@@ -992,6 +995,13 @@ func builtinExec(s *Shell, args []string) int {
 		if prog = s.scriptProgram(script); prog == nil {
 			return s.status
 		}
+	}
+	if s.proc.Execs++; s.proc.Execs > maxExecs { // a script that execs itself
+		s.errorf("%s: Resource temporarily unavailable", name)
+		s.flow = flowExit
+		s.exitRan = true
+		s.status = 126
+		return 126
 	}
 	c := s.programContext(s.proc)
 	was := s.proc.OnSignal

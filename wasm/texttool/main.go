@@ -1,6 +1,6 @@
 //go:build js && wasm
 
-// The program of kubonsai-text.wasm: awk and jq for a page's cluster. An
+// The program of kubonsai-text.wasm: awk, jq, yq and bc for a page's cluster. An
 // instance runs one of them at a time, for a process of the cluster's program
 // in the same thread: the function step, called with a reply, runs it to its
 // next request and returns that. See sim/shell/guest for the messages,

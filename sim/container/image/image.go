@@ -31,10 +31,11 @@ type Behaviour struct {
 	//   - entrypoint: runs the rest of its arguments
 	//   - servers: http (answers from Routes), files (static files), nginx,
 	//     httpd (Apache), httpbin, guestbook, liveness, redis, sql (Server is
-	//     mysql or postgres), ingress (proxies as Ingress objects say), tcp
-	//     (accepts connections)
+	//     mysql or postgres), memcached, mongo, ingress (proxies as Ingress
+	//     objects say), tcp (accepts connections)
 	//   - sleep (does nothing until it is told to stop), stress, exit
-	//   - commands: print (gives Answers), perl, redis-cli, mysql, psql.
+	//   - commands: print (gives Answers), perl, redis-cli, mysql, psql,
+	//     mongosh, rabbitmqctl.
 	Kind string `json:"kind"`
 	// Modes are what the program is instead when its arguments begin so:
 	// "-m http.server", "netexec".
@@ -324,7 +325,7 @@ func located(doc []byte, err error) error {
 }
 
 // kinds are those of Behaviour.
-var kinds = strings.Fields("entrypoint http files httpd httpbin guestbook nginx redis sql liveness ingress tcp sleep stress exit print perl redis-cli mysql psql")
+var kinds = strings.Fields("entrypoint http files httpd httpbin guestbook nginx redis sql memcached mongo liveness ingress tcp sleep stress exit print perl redis-cli mysql psql mongosh rabbitmqctl")
 
 // check refuses programs that the runtime does not know.
 func (s *Settings) check() error {

@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"wasm/bridge", "sim/transcript", "sim/simtest", "sim/httpserver", "sim/journal"},
 	{"sim"},
 	{"sim/examples"},
-	{"sim/kind", "sim/minikube"},
+	{"sim/docker", "sim/kind", "sim/minikube"},
 	{"sim/shell"},
 	{"sim/kubectl", "sim/simctl"},
 	{"sim/kubelet", "sim/scheduler", "sim/controller", "sim/network/proxy"},
@@ -217,6 +217,7 @@ var linked = map[string]map[string]string{
 		"github.com/benhoyt/goawk":      "awk",
 		"github.com/itchyny/gojq":       "jq",
 		"github.com/itchyny/timefmt-go": "strftime",
+		"go.yaml.in/yaml/v3":            "yq",
 	},
 	"wasm/browser": {
 		"github.com/hack-pad/go-indexeddb": "IndexedDB",

@@ -1,4 +1,4 @@
-// Package texttool holds awk and jq: programs that are languages of their own,
+// Package texttool holds awk, jq, yq and bc: programs that are languages of their own,
 // each on a library that is too large for a page to load with the rest. They see
 // nothing of the simulation but a guest.System: the native binary links them,
 // a page loads them as a module of its own (wasm/texttool).
@@ -12,14 +12,21 @@ import (
 )
 
 // Names are the programs of this package.
-var Names = []string{"awk", "gawk", "mawk", "jq"}
+var Names = []string{"awk", "gawk", "mawk", "jq", "yq", "bc"}
 
 // Run runs the program that start names and returns its exit status.
 func Run(s guest.System, start guest.Start) int {
 	r := run{System: s, Start: start, name: start.Args[0]}
-	if r.name == "jq" {
+	switch r.name {
+	case "jq":
 		j := &jq{run: r, orders: newOrders()}
 		return j.main(start.Args[1:])
+	case "yq":
+		y := &yq{jq: jq{run: r, orders: newOrders()}}
+		return y.main(start.Args[1:])
+	case "bc":
+		b := &bc{run: r}
+		return b.main(start.Args[1:])
 	}
 	a := &awk{run: r}
 	return a.main(start.Args[1:])

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 )
 
 func init() {
+	reg("install [OPTION]... SOURCE DEST", install, "install")
 	reg("cp [OPTION]... [-T] SOURCE DEST\n  or:  cp [OPTION]... SOURCE... DIRECTORY", cp, "cp")
 	reg("mv [OPTION]... [-T] SOURCE DEST\n  or:  mv [OPTION]... SOURCE... DIRECTORY", mv, "mv")
 	reg("rm [OPTION]... [FILE]...", rm, "rm")
@@ -309,6 +311,71 @@ func (t *T) own(p string) {
 	if t.UID != 0 {
 		t.FS.Own(p, t.UID)
 	}
+}
+
+// install copies files and sets their modes.
+func install(t *T) int {
+	if !t.parse("dDm:o:g:t:cCvbps", "mode=m", "owner=o", "group=g", "directory=d", "target-directory=t", "verbose=v") {
+		return 1
+	}
+	mode, err := fs.FileMode(0o755), error(nil)
+	if text := t.opts["m"]; text != "" {
+		n, bad := strconv.ParseUint(text, 8, 12)
+		if mode, err = fs.FileMode(n), bad; err != nil {
+			t.errorf("invalid mode ‘%s’", text)
+			return 1
+		}
+	}
+	if (t.has("o") || t.has("g")) && t.UID != 0 {
+		t.errorf("cannot change ownership: Operation not permitted")
+		return 1
+	}
+	if t.has("d") {
+		for _, dir := range t.args {
+			if err := t.FS.MkdirAll(t.Path(dir), mode); err != nil {
+				t.errorf("cannot create directory ‘%s’: %s", dir, vfs.Reason(err))
+			}
+		}
+		return t.bad
+	}
+	to := t.opts["t"]
+	if to == "" && len(t.args) > 1 {
+		to, t.args = t.args[len(t.args)-1], t.args[:len(t.args)-1]
+	}
+	switch {
+	case len(t.args) == 0:
+		return t.usageError(1, "missing file operand")
+	case to == "":
+		return t.usageError(1, "missing destination file operand after ‘%s’", t.args[0])
+	}
+	info, err := t.FS.Stat(t.Path(to))
+	inside := err == nil && info.IsDir()
+	if !inside && (t.has("t") || len(t.args) > 1) {
+		t.errorf("target '%s' is not a directory", to)
+		return 1
+	}
+	for _, from := range t.args {
+		target := to
+		if inside {
+			target = path.Join(to, path.Base(from))
+		} else if t.has("D") {
+			_ = t.FS.MkdirAll(path.Dir(t.Path(target)), 0o755)
+		}
+		data, err := t.FS.ReadFile(t.Path(from))
+		if err != nil {
+			t.errorf("cannot stat '%s': %s", from, vfs.Reason(err))
+			continue
+		}
+		if err := t.FS.WriteFile(t.Path(target), data, mode); err != nil {
+			t.errorf("cannot create regular file '%s': %s", target, vfs.Reason(err))
+			continue
+		}
+		_ = t.FS.Chmod(t.Path(target), mode)
+		if t.has("v") {
+			t.printf("'%s' -> '%s'\n", from, target)
+		}
+	}
+	return t.bad
 }
 
 func mv(t *T) int {

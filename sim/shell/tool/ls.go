@@ -20,6 +20,8 @@ func init() {
 	reg("stat [OPTION]... FILE...", stat, "stat")
 	reg("du [OPTION]... [FILE]...", du, "du")
 	reg("df [OPTION]... [FILE]...", df, "df")
+	reg("mount [-l]", mount, "mount")
+	reg("tree [-adfi] [-L level] [-P pattern] [-I pattern] [directory ...]", tree, "tree")
 	reg("find [path...] [expression]", find, "find")
 }
 
@@ -602,6 +604,113 @@ func df(t *T) int {
 		t.printf("tmpfs          %*s %*s %*s %3d%% %s\n", w, show(lim), 5, show(sub.Used()), max(5, len(avail)), show(lim-sub.Used()), (sub.Used()*100+lim-1)/lim, m)
 	}
 	return 0
+}
+
+// mount lists what is mounted; nothing else can be.
+func mount(t *T) int {
+	if len(t.args) > 0 && t.args[0] != "-l" {
+		if t.busybox() {
+			t.errorf("permission denied (are you root?)")
+		} else {
+			t.errorf("must be superuser to use mount.")
+		}
+		return 1
+	}
+	t.puts("overlay on / type overlay (rw,relatime)\nproc on /proc type proc (rw,nosuid,nodev,noexec,relatime)\ntmpfs on /dev type tmpfs (rw,nosuid,size=65536k,mode=755)\n")
+	for _, m := range t.FS.Mounts() {
+		mode := "rw"
+		if _, readOnly := t.FS.Mounted(m); readOnly {
+			mode = "ro"
+		}
+		t.printf("tmpfs on %s type tmpfs (%s,relatime)\n", m, mode)
+	}
+	return 0
+}
+
+// tree draws directories.
+func tree(t *T) int {
+	if !t.parse("adfiL:I:P:sphCN", "noreport=N") {
+		return 1
+	}
+	depth := 1 << 30
+	if v, ok := t.opts["L"]; ok {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 {
+			t.eprint("tree: Invalid level, must be greater than 0.\n")
+			return 1
+		}
+		depth = n
+	}
+	dirs, files := 0, 0
+	var walk func(dir, indent string, level int)
+	walk = func(dir, indent string, level int) {
+		t.Proc.Tick()
+		entries, err := t.FS.ReadDir(t.Path(dir))
+		if err != nil || level > depth {
+			return
+		}
+		var shown []fs.DirEntry
+		for _, e := range entries {
+			name := e.Name()
+			skip, _ := path.Match(t.opts["I"], name)
+			match, _ := path.Match(t.opts["P"], name)
+			if t.has("a") || name[0] != '.' {
+				if !skip && (!t.has("d") || e.IsDir()) && (!t.has("P") || match || e.IsDir()) {
+					shown = append(shown, e)
+				}
+			}
+		}
+		for i, e := range shown {
+			branch, more := "├── ", "│\u00a0\u00a0 "
+			if i == len(shown)-1 {
+				branch, more = "└── ", "    "
+			}
+			name, full := e.Name(), path.Join(dir, e.Name())
+			if t.has("f") {
+				name = full
+			}
+			if t.has("i") {
+				branch, more = "", ""
+			}
+			if to, err := t.FS.Readlink(t.Path(full)); err == nil {
+				name += " -> " + to
+			}
+			t.puts(indent + branch + name + "\n")
+			if !e.IsDir() {
+				files++
+				continue
+			}
+			dirs++
+			walk(full, indent+more, level+1)
+		}
+	}
+	if len(t.args) == 0 {
+		t.args = []string{"."}
+	}
+	for _, dir := range t.args {
+		if info, err := t.FS.Stat(t.Path(dir)); err != nil || !info.IsDir() {
+			t.puts(dir + "  [error opening dir]\n")
+			t.bad = 2
+			continue
+		}
+		t.puts(dir + "\n")
+		dirs++
+		walk(dir, "", 1)
+	}
+	if !t.has("N") {
+		plural := func(n int, one, many string) string {
+			if n == 1 {
+				return "1 " + one
+			}
+			return strconv.Itoa(n) + " " + many
+		}
+		t.puts("\n" + plural(dirs, "directory", "directories"))
+		if !t.has("d") {
+			t.puts(", " + plural(files, "file", "files"))
+		}
+		t.puts("\n")
+	}
+	return t.bad
 }
 
 type findNode struct {

@@ -1,4 +1,4 @@
-// curl, wget, nc, ping: clients of the virtual network. Messages and
+// curl, wget, ping: clients of the virtual network. Messages and
 // exit codes are those of curl 8 and of the tools in Debian and busybox.
 
 package tool
@@ -24,7 +24,6 @@ import (
 func init() {
 	reg("", curl, "curl")
 	reg("wget [OPTION]... [URL]...", wget, "wget")
-	reg("nc [-zv] [-w timeout] host port", nc, "nc", "netcat", "telnet")
 	reg("ping [options] <destination>", ping, "ping")
 }
 
@@ -1212,107 +1211,6 @@ func (t *T) wgetError(err error, u target, ip string, limit time.Duration, busy,
 		t.eprint("failed: Connection refused.\n")
 	}
 	return 4
-}
-
-func nc(t *T) int {
-	if t.name == "telnet" {
-		t.opts = map[string]string{}
-	} else if !t.parse("zvw:nlp:uq:kN46i:e:") {
-		return 1
-	}
-	if len(t.args) == 0 {
-		t.eprint("usage: nc [-46hklnuvz] [-w timeout] [destination] [port]\n")
-		return 1
-	}
-	if t.has("l") {
-		t.errorf("listening is not simulated")
-		return 1
-	}
-	port := 23
-	if len(t.args) > 1 {
-		var err error
-		if port, err = strconv.Atoi(t.args[1]); err != nil {
-			t.errorf("port number invalid: %s", t.args[1])
-			return 1
-		}
-	}
-	host := t.args[0]
-	busy := t.busybox()
-	as, err := t.lookup(host)
-	if err != nil || len(as) == 0 {
-		if busy {
-			t.errorf("bad address '%s'", host)
-		} else {
-			t.errorf("getaddrinfo for host \"%s\" port %d: %s", host, port, unresolved(err))
-		}
-		return 1
-	}
-	_, _, err = t.Net.Find(netip.AddrPortFrom(as[0], uint16(port)))
-	if err != nil {
-		var e *network.Error
-		reason := "Connection refused"
-		if errors.As(err, &e) {
-			switch e.Kind {
-			case network.Timeout:
-				wait := 130 * time.Second
-				if v, ok := t.opts["w"]; ok {
-					n, _ := strconv.Atoi(v)
-					wait = time.Duration(n) * time.Second
-				}
-				if t.Proc.Sleep(wait) != nil {
-					return 130
-				}
-				reason = "Connection timed out"
-				if t.has("w") {
-					reason = "Operation timed out"
-				}
-			case network.Unreachable:
-				reason = "No route to host"
-			}
-		}
-		switch {
-		case busy && t.has("v") || busy && !t.has("z"):
-			t.errorf("%s (%s:%d): %s", host, as[0], port, reason)
-		case t.has("v"):
-			t.errorf("connect to %s (%s) port %d (tcp) failed: %s", host, as[0], port, reason)
-		}
-		return 1
-	}
-	if t.has("v") {
-		if busy {
-			t.eprint(fmt.Sprintf("%s (%s:%d) open\n", host, as[0], port))
-		} else {
-			service := map[int]string{80: "http", 443: "https", 22: "ssh", 53: "domain", 3306: "mysql", 6379: "redis", 8080: "http-alt"}[port]
-			if service == "" {
-				service = "*"
-			}
-			t.eprint(fmt.Sprintf("Connection to %s (%s) %d port [tcp/%s] succeeded!\n", host, as[0], port, service))
-		}
-	}
-	if t.has("z") {
-		return 0
-	}
-	// one HTTP request typed by hand
-	b, _ := t.all(stdin{t})
-	head, body, _ := strings.Cut(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n\n")
-	ls := strings.Split(head, "\n")
-	f := strings.Fields(ls[0])
-	if len(f) < 2 {
-		return 0
-	}
-	h := network.Header{}
-	for _, l := range ls[1:] {
-		if k, v, ok := strings.Cut(l, ":"); ok {
-			h.Set(k, strings.TrimSpace(v))
-		}
-	}
-	resp, err := t.Net.Do(t.Proc, host, port, &network.Request{Method: f[0], Path: f[1], Host: h.Get("Host"), Header: h, Body: []byte(body)})
-	if err != nil {
-		return 1
-	}
-	t.puts(responseHead(resp, t.Proc.Now(), f[0]))
-	t.write(resp.Body)
-	return 0
 }
 
 func ping(t *T) int {
