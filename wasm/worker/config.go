@@ -24,6 +24,7 @@ type config struct {
 	Template string `json:"template"` // manifests that a new sandbox begins with
 	Cloud    bool   `json:"cloud"`
 	Visited  int64  `json:"visited"` // milliseconds since 1970, about when it was last used
+	Ahead    int64  `json:"ahead"`   // milliseconds by which the machine's clock is ahead of the wall's
 
 	Objects  int   `json:"objects"`
 	Pods     int   `json:"pods"`

@@ -47,7 +47,7 @@ type sandbox struct {
 
 	mu      sync.Mutex
 	machine *sim.Machine
-	ahead   time.Duration // of the wall: a snapshot may come from a page whose time was hurried
+	ahead   time.Duration // of the wall's clock is the machine's: a snapshot may come from a page whose time was hurried
 	server  *httpserver.Server
 	stop    chan struct{} // closed when the machine is replaced
 	pages   []*page
@@ -64,7 +64,7 @@ type sandbox struct {
 
 func newSandbox(port js.Value, c config) *sandbox {
 	s := &sandbox{port: port, config: c, storage: &storage{object: port.Get("storage")}, bell: make(chan struct{}, 1),
-		budget: eventBudget, visited: time.UnixMilli(c.Visited)}
+		budget: eventBudget, visited: time.UnixMilli(c.Visited), ahead: time.Duration(c.Ahead) * time.Millisecond}
 	s.texts = &guests.Guests{Port: port, Later: s.call, Hold: func(bool) {}} // the module is at hand
 	return s
 }
@@ -98,7 +98,6 @@ func (s *sandbox) open() error {
 	for _, notice := range s.machine.Notices() {
 		s.log("warning", "notice", map[string]any{"message": notice})
 	}
-	s.ahead = max(0, s.machine.Now().Sub(time.Now()))
 	s.stop = make(chan struct{})
 	s.server = httpserver.NewServer(s.do, s.stop)
 	s.server.Probe = true
@@ -147,14 +146,16 @@ func (s *sandbox) replace(snapshot []byte) error {
 	if err != nil {
 		return err
 	}
-	old, ahead, stop, server := s.machine, s.ahead, s.stop, s.server
+	old, stop, server := s.machine, s.stop, s.server
 	if err := s.open(); err != nil {
-		s.machine, s.ahead, s.stop, s.server = old, ahead, stop, server
+		s.machine, s.stop, s.server = old, stop, server
 		if e := undo(); e != nil {
 			s.fail(e)
 		}
 		return err
 	}
+	s.ahead = max(0, s.machine.Now().Sub(time.Now()))
+	s.port.Call("ahead", float64(s.ahead.Milliseconds()))
 	close(stop)
 	for _, p := range s.pages {
 		p.close(closeReplaced, "the sandbox was replaced")

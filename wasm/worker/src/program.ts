@@ -24,6 +24,8 @@ interface Port {
   cancel(timer: unknown): void
   /** Sets the one alarm, in milliseconds since 1970; 0: none is needed. */
   alarm(at: number): void
+  /** Keeps by how many milliseconds the machine's clock is ahead of the wall's. */
+  ahead(ms: number): void
   /** The bytes of a request's body; null when there are more than the limit. */
   body(stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array | null>
   /** A body that is written piece by piece; gone is called when the client has left. */
@@ -48,6 +50,7 @@ export interface Options {
   config: Record<string, unknown>
   rows: Rows
   alarm(at: number): void
+  ahead(ms: number): void
   abort(message: string): void
 }
 
@@ -79,6 +82,7 @@ export async function start(options: Options): Promise<Program> {
     timer: (ms, wake) => setTimeout(wake, Math.min(ms, 0x7fffffff)),
     cancel: timer => clearTimeout(timer as ReturnType<typeof setTimeout>),
     alarm: options.alarm,
+    ahead: options.ahead,
     body,
     stream,
     fetchGuests: done => done(null),

@@ -30,7 +30,7 @@ export interface Creation {
 }
 
 /** The sandbox's own row. */
-interface Self extends Record<string, SqlStorageValue> { id: string; seed: number; nodes: string; cloud: number; created: number; used: number; crashes: number; crashed: number; boots: number }
+interface Self extends Record<string, SqlStorageValue> { id: string; seed: number; nodes: string; cloud: number; created: number; used: number; ahead: number; crashes: number; crashed: number; boots: number }
 
 /** The header in which the router says who asks: the owner, or somebody with a token of the cluster's own. */
 export const OWNER = 'X-Kubonsai-Owner'
@@ -67,12 +67,13 @@ export class Sandbox extends DurableObject<Env> {
     this.sql.exec('UPDATE self SET boots = boots + 1') // what ends the whole isolate must count, too
     try {
       const program = await start({
-        config: { ...programLimits(this.env), seed: self.seed, nodes: self.nodes, cloud: !!self.cloud, start: self.created, template, visited: self.used },
+        config: { ...programLimits(this.env), seed: self.seed, nodes: self.nodes, cloud: !!self.cloud, start: self.created, template, visited: self.used, ahead: self.ahead },
         rows: new Rows(this.ctx.storage),
         alarm: at => {
           this.due = at
           this.setAlarm()
         },
+        ahead: ms => this.sql.exec('UPDATE self SET ahead = ?', ms),
         abort: message => {
           log('error', 'abort', { id: self.id, message })
           this.ctx.abort(message)
@@ -115,8 +116,8 @@ export class Sandbox extends DurableObject<Env> {
   async create(c: Creation): Promise<{ error: string } | { bootMs: number }> {
     if (this.self) return { error: 'it exists' }
     const now = Date.now()
-    this.sql.exec('CREATE TABLE self (id TEXT, seed INTEGER, nodes TEXT, cloud INTEGER, created INTEGER, used INTEGER, crashes INTEGER, crashed INTEGER, boots INTEGER)')
-    this.sql.exec('INSERT INTO self VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0)', c.id, c.seed, c.nodes, c.cloud ? 1 : 0, now, now)
+    this.sql.exec('CREATE TABLE self (id TEXT, seed INTEGER, nodes TEXT, cloud INTEGER, created INTEGER, used INTEGER, ahead INTEGER, crashes INTEGER, crashed INTEGER, boots INTEGER)')
+    this.sql.exec('INSERT INTO self VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0)', c.id, c.seed, c.nodes, c.cloud ? 1 : 0, now, now)
     this.self = this.sql.exec<Self>('SELECT * FROM self').one()
     try {
       await this.boot(c.template)
