@@ -67,7 +67,7 @@ parity: dist/real-kubectl ## build the real kubectl and compare it with ours
 size: ## tell what the browser's module is made of
 	go run ./scripts/size -brotli dist/site/kubonsai.wasm
 
-bench: native site ## print the benchmark table
+bench: native site worker ## print the benchmark table
 	scripts/bench/run
 
 fuzz: ## run every fuzz target for FUZZTIME (default 1m)

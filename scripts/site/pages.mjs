@@ -124,6 +124,7 @@ const order = {
   scale: { en: 'Scale', ja: '増やす' },
   break: { en: 'Break', ja: '壊す' },
   sandbox: { en: 'Sandbox', ja: 'サンドボックス' },
+  sandboxes: { en: 'Trainers', ja: '講師の方へ' },
   embed: { en: 'Embed', ja: '埋め込み方' },
   doctest: { en: 'Test', ja: 'テスト' },
 }
