@@ -127,10 +127,11 @@ func TestWatchersAtScale(t *testing.T) {
 	}
 	// The cluster goes on, beyond what a watcher may be behind.
 	const window = 256
+	long := strings.Repeat("x", 32<<10) // more than what the connection holds
 	h.look(func() { m.SetWatchWindow(window) })
 	for i := range 4 * window {
 		h.look(func() {
-			resp := m.Handler().Serve(&rest.Request{Method: "PATCH", Path: "/api/v1/namespaces/default/pods/" + somePod, Body: fmt.Appendf(nil, `{"metadata":{"labels":{"n":"%d"}}}`, i),
+			resp := m.Handler().Serve(&rest.Request{Method: "PATCH", Path: "/api/v1/namespaces/default/pods/" + somePod, Body: fmt.Appendf(nil, `{"metadata":{"annotations":{"n":"%d %s"}}}`, i, long),
 				Header: rest.Header{"Content-Type": "application/merge-patch+json"}})
 			if resp.Code != 200 {
 				t.Error(resp.Code, resp.Object)
