@@ -20,7 +20,7 @@ const (
 	// maxEncoded is how much JSON is remembered, in bytes.
 	maxEncoded = 48 << 20
 	// eventsAtOnce is how many events a watch takes while it holds the cluster.
-	eventsAtOnce = 500
+	eventsAtOnce = 100
 )
 
 // encodings remember the JSON of objects, which never change. When there is no

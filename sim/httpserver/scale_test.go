@@ -129,7 +129,7 @@ func TestWatchersAtScale(t *testing.T) {
 	const window = 256
 	long := strings.Repeat("x", 32<<10) // more than what the connection holds
 	h.look(func() { m.SetWatchWindow(window) })
-	for i := range 4 * window {
+	for i := range 6 * window {
 		h.look(func() {
 			resp := m.Handler().Serve(&rest.Request{Method: "PATCH", Path: "/api/v1/namespaces/default/pods/" + somePod, Body: fmt.Appendf(nil, `{"metadata":{"annotations":{"n":"%d %s"}}}`, i, long),
 				Header: rest.Header{"Content-Type": "application/merge-patch+json"}})
