@@ -60,6 +60,9 @@ func (c *Cluster) Boot() error {
 	state := c.stopped
 	c.clock = c.machine.clock.Scope()
 	c.store = store.New()
+	if n := c.machine.watchWindow; n > 0 {
+		c.store.SetWindow(n)
+	}
 	if state != nil {
 		if err := c.store.Restore(state.meta.Revision, state.objects); err != nil {
 			return err

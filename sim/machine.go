@@ -94,26 +94,28 @@ const bootTime = 2 * time.Minute
 
 // Machine is the reader's machine and the clusters on it.
 type Machine struct {
-	opts      Options
-	clock     *clock.Clock
-	seed      *seed.Source
-	kernel    *kernel.Kernel
-	files     *vfs.FS
-	backend   store.Backend
-	network   *network.Network   // the reader's own, joined to the clusters'
-	net       *network.Namespace // what the reader's programs are on
-	clusters  []*Cluster         // in the order in which they were made
-	current   *Cluster           // see Current
-	watches   []*hostWatch       // of the current cluster, through Handler
-	contextAt uint64             // generation of the files when the kubeconfig was last read
-	terminals map[string]*Terminal
-	saved     map[string][]byte // terminals of the kept state that have not been opened yet
-	spend     time.Time         // until when programs have asked for time of their own
-	dirty     dirtyState
-	onChange  []func(store.Change)
-	notices   []string
-	programs  map[string]program.Program
-	images    *image.Catalogue // what registries have
+	opts Options
+
+	watchWindow int // see SetWatchWindow; 0 is the store's own
+	clock       *clock.Clock
+	seed        *seed.Source
+	kernel      *kernel.Kernel
+	files       *vfs.FS
+	backend     store.Backend
+	network     *network.Network   // the reader's own, joined to the clusters'
+	net         *network.Namespace // what the reader's programs are on
+	clusters    []*Cluster         // in the order in which they were made
+	current     *Cluster           // see Current
+	watches     []*hostWatch       // of the current cluster, through Handler
+	contextAt   uint64             // generation of the files when the kubeconfig was last read
+	terminals   map[string]*Terminal
+	saved       map[string][]byte // terminals of the kept state that have not been opened yet
+	spend       time.Time         // until when programs have asked for time of their own
+	dirty       dirtyState
+	onChange    []func(store.Change)
+	notices     []string
+	programs    map[string]program.Program
+	images      *image.Catalogue // what registries have
 }
 
 // New makes a machine, or restores the one that the backend holds. Records
@@ -311,6 +313,17 @@ func (m *Machine) ServeStranger(r *rest.Request) *rest.Response {
 func noCluster() *rest.Response {
 	e := apierrors.NewServiceUnavailable("no cluster runs on this machine")
 	return &rest.Response{Code: int(e.ErrStatus.Code), Object: e.Object()}
+}
+
+// SetWatchWindow sets how many changes of a resource a watch may lag behind
+// before it is told 410, for hosts that have memory and many watchers.
+func (m *Machine) SetWatchWindow(changes int) {
+	m.watchWindow = changes
+	for _, c := range m.clusters {
+		if c.store != nil {
+			c.store.SetWindow(changes)
+		}
+	}
 }
 
 // Files are the reader's files.

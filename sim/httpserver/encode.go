@@ -20,7 +20,7 @@ const (
 	// maxEncoded is how much JSON is remembered, in bytes.
 	maxEncoded = 48 << 20
 	// eventsAtOnce is how many events a watch takes while it holds the cluster.
-	eventsAtOnce = 500
+	eventsAtOnce = 100
 )
 
 // encodings remember the JSON of objects, which never change. When there is no
@@ -28,36 +28,43 @@ const (
 // a list longer than the room is served in part.
 type encodings struct {
 	mu     sync.Mutex
-	known  map[metav1.Object][]byte
+	known  map[metav1.Object]*encoding
 	size   int
 	missed int // since the last time that room was made
 }
 
+// encoding is made by the first who asks; the others wait for it.
+type encoding struct {
+	once sync.Once
+	data []byte
+	err  error
+}
+
 func (c *encodings) object(obj metav1.Object) ([]byte, error) {
-	switch obj.(type) {
-	case *metav1.PartialObjectMetadata: // made for one answer
+	if _, ok := obj.(*metav1.PartialObjectMetadata); ok { // made for one answer
 		return apiserver.EncodeObject(obj)
 	}
 	c.mu.Lock()
-	data, ok := c.known[obj]
+	e := c.known[obj]
+	if e == nil {
+		e = &encoding{}
+		if c.missed++; c.known == nil || c.missed > 4*len(c.known)+1000 {
+			c.known, c.size, c.missed = map[metav1.Object]*encoding{}, 0, 0
+		}
+		if c.size < maxEncoded {
+			c.known[obj] = e
+		}
+	}
 	c.mu.Unlock()
-	if ok {
-		return data, nil
-	}
-	data, err := apiserver.EncodeObject(obj)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.missed++; c.known == nil || c.missed > 4*len(c.known)+1000 {
-		c.known, c.size, c.missed = map[metav1.Object][]byte{}, 0, 0
-	}
-	if c.size+len(data) <= maxEncoded {
-		c.known[obj] = data
-		c.size += len(data)
-	}
-	return data, nil
+	e.once.Do(func() {
+		e.data, e.err = apiserver.EncodeObject(obj)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.known[obj] == e {
+			c.size += len(e.data)
+		}
+	})
+	return e.data, e.err
 }
 
 // event is one line of a watch.

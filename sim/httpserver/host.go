@@ -11,8 +11,14 @@ import (
 	"github.com/kubonsai/kubonsai/sim"
 )
 
-// turnSteps is how many steps the cluster makes before requests get a turn.
-const turnSteps = 2000
+const (
+	// turnSteps is how many steps the cluster makes before requests and watchers
+	// get a turn.
+	turnSteps = 200
+	// watchWindow is how many changes a watcher may be behind, who reads while a
+	// hundred others do and thousands of pods come up.
+	watchWindow = 4096
+)
 
 // Host owns a cluster and moves its clock. Its methods may be called from any
 // goroutine.
@@ -50,6 +56,7 @@ func NewHost(c *sim.Machine, speed float64, onError func(error)) *Host {
 	if speed == 1 && h.anchor.After(h.base) {
 		h.base = h.anchor
 	}
+	c.SetWatchWindow(watchWindow)
 	h.stopped.Add(1)
 	go h.loop()
 	return h
@@ -103,6 +110,13 @@ func (h *Host) Do(fn func(c *sim.Machine)) {
 			h.onError(err)
 		}
 	}
+}
+
+// look calls fn while nothing else touches the cluster; the clock stands.
+func (h *Host) look(fn func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	fn()
 }
 
 func (h *Host) locked(fn func(c *sim.Machine)) {

@@ -193,7 +193,7 @@ func escape(s string) string {
 // watch ends.
 func (h *Server) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.Response) {
 	notice := make(chan struct{}, 1)
-	h.Do(func(*sim.Machine) {
+	h.look(func() {
 		resp.Watch.Notify(func() {
 			select {
 			case notice <- struct{}{}:
@@ -201,7 +201,7 @@ func (h *Server) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.R
 			}
 		})
 	})
-	defer h.Do(func(*sim.Machine) { resp.Watch.Stop() })
+	defer h.look(resp.Watch.Stop)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	flush(w)
@@ -211,7 +211,7 @@ func (h *Server) serveWatch(w http.ResponseWriter, r *http.Request, resp *rest.R
 	for {
 		var events []rest.Event
 		var done bool
-		h.Do(func(*sim.Machine) {
+		h.look(func() {
 			for len(events) < eventsAtOnce {
 				e, ok := resp.Watch.Next()
 				if !ok {
