@@ -104,7 +104,11 @@ func (i *Info) ObjectName() string {
 	if i.Mapping != nil {
 		return i.Mapping.Resource + "/" + i.Name
 	}
-	return strings.ToLower(tree.Kind(i.Object)) + "/" + i.Name
+	name := strings.ToLower(tree.Kind(i.Object))
+	if group, _, ok := strings.Cut(tree.APIVersion(i.Object), "/"); ok {
+		return name + "." + group + "/" + i.Name + "\n" // upstream's line break
+	}
+	return name + "/" + i.Name
 }
 
 // FilenameOptions are the -f, -k and -R flags.

@@ -181,19 +181,18 @@ func (o *diffOptions) write(s *Session, i *Info, before, after tree.Map, live, m
 		tree.Delete(before, "metadata", "managedFields")
 		tree.Delete(after, "metadata", "managedFields")
 	}
+	old := yamlOf(before)
 	if i.Mapping.Group == "" && i.Mapping.Kind == "Secret" && !o.showSecrets {
 		mask(tree.Sub(before, "data"), tree.Sub(after, "data"))
-	}
-	name := fileName(i.Mapping, i.Namespace, i.Name)
-	for _, v := range []struct {
-		dir string
-		obj tree.Map
-	}{{live, before}, {merged, after}} {
-		if err := s.FS.WriteFile(path.Join(v.dir, name), yamlOf(v.obj), 0o700); err != nil {
-			return err
+		if old = yamlOf(before); before == nil {
+			old = []byte("null\n") // as upstream
 		}
 	}
-	return nil
+	name := fileName(i.Mapping, i.Namespace, i.Name)
+	if err := s.FS.WriteFile(path.Join(live, name), old, 0o700); err != nil {
+		return err
+	}
+	return s.FS.WriteFile(path.Join(merged, name), yamlOf(after), 0o700)
 }
 
 // fileName is what a version of an object is kept as.

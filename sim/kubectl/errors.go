@@ -72,6 +72,9 @@ func NewAggregate(errs []error) error {
 	return nil
 }
 
+// listed is an error that is worded as one among several, though it is alone.
+type listed struct{ error }
+
 // configError is a kubeconfig that cannot be used.
 type configError struct{ error }
 
@@ -143,6 +146,8 @@ func explainError(err error) (string, int) {
 		return multiline("Error in configuration: ", e.error), 1
 	case *noResourceMatch:
 		return e.Error(), 1
+	case listed:
+		return messageFor(e.error) + "\n", 1
 	case Aggregate:
 		var b strings.Builder
 		for _, one := range e.flat() {

@@ -222,6 +222,9 @@ func (t *separator) Write(p []byte) (int, error) {
 func (o *getOptions) printTables(s *Session, r *Result) error {
 	infos, err := r.Infos()
 	var errs []error
+	if _, several := err.(Aggregate); err != nil && !several && !o.files.Empty() {
+		err = listed{err}
+	}
 	if err != nil {
 		errs = append(errs, err)
 	}
@@ -230,7 +233,7 @@ func (o *getOptions) printTables(s *Session, r *Result) error {
 		withKind = withKind || i.Mapping.GVK() != infos[0].Mapping.GVK()
 	}
 	if o.print.SortBy != "" {
-		if err := o.sort(infos); err != nil {
+		if err := o.sort(s, infos); err != nil {
 			return err
 		}
 	}
@@ -258,9 +261,15 @@ func (o *getOptions) printTables(s *Session, r *Result) error {
 			}
 			p, last = next, i.Mapping
 		}
-		if err := p.Print(i.content(), w); err != nil {
-			return err
+		// Errors of sorting and of printing are not told: nothing is printed.
+		if t := tableOf(i); t != nil && o.print.SortBy != "" && len(infos) == 1 {
+			if err := printer.SortTable(t, o.print.SortBy); errors.As(err, new(*printer.UnsortableError)) {
+				return s.unsortable(375, "[][][]reflect.Value", err)
+			} else if err != nil {
+				continue
+			}
 		}
+		_ = p.Print(i.content(), w)
 	}
 	w.Flush()
 	if out.written == 0 && !o.ignoreNotFound && len(errs) == 0 {
@@ -281,25 +290,36 @@ func (i *Info) content() any {
 	return i.Object
 }
 
-func (o *getOptions) sort(infos []*Info) error {
-	tables, trees := 0, []tree.Map(nil)
-	for _, i := range infos {
-		if t := tableOf(i); t != nil {
-			tables++
-			if err := printer.SortTable(t, o.print.SortBy); err != nil {
-				return err
-			}
-		} else {
-			trees = append(trees, i.Object)
-		}
-	}
-	if tables > 0 && len(trees) > 0 {
-		return errors.New("sorting is not supported on mixed Table and non-Table object lists")
-	}
-	if tables > 0 || len(trees) < 2 {
+// sort orders several answers by a field that they themselves have: of tables
+// that is seldom one.
+func (o *getOptions) sort(s *Session, infos []*Info) error {
+	if len(infos) < 2 {
 		return nil
 	}
-	return printer.SortTrees(trees, o.print.SortBy, func(a, b int) { infos[a], infos[b] = infos[b], infos[a] })
+	trees := make([]tree.Map, len(infos))
+	for n, i := range infos {
+		trees[n] = i.Object
+		if t := tableOf(i); t != nil {
+			trees[n] = tree.Map{"apiVersion": t.APIVersion, "kind": t.Kind, "metadata": tree.Map{"resourceVersion": t.ResourceVersion}}
+		}
+	}
+	return s.sortTrees(trees, o.print.SortBy, func(a, b int) { infos[a], infos[b] = infos[b], infos[a] })
+}
+
+func (s *Session) sortTrees(trees []tree.Map, field string, swap func(a, b int)) error {
+	err := printer.SortTrees(trees, field, swap)
+	if errors.As(err, new(*printer.UnsortableError)) {
+		return s.unsortable(329, "*unstructured.Unstructured", err)
+	}
+	return err
+}
+
+// unsortable is how upstream's sorter ends on values that have no order.
+func (s *Session) unsortable(line int, of string, err error) error {
+	var e *printer.UnsortableError
+	errors.As(err, &e)
+	s.logLine('F', fmt.Sprintf("sorter.go:%d", line), fmt.Sprintf("Field %s in %s is an unsortable type: interface, err: %v", e.Field, of, err))
+	return ErrExit
 }
 
 func (o *getOptions) printDocuments(s *Session, r *Result) error {
@@ -325,7 +345,7 @@ func (o *getOptions) printDocuments(s *Session, r *Result) error {
 			items = append(items, i.Object)
 		}
 		if o.print.SortBy != "" && len(items) > 0 {
-			if err := printer.SortTrees(items, o.print.SortBy, nil); err != nil {
+			if err := s.sortTrees(items, o.print.SortBy, nil); err != nil {
 				return err
 			}
 		}

@@ -169,7 +169,7 @@ func TestProxy(t *testing.T) {
 		Body: []byte(`{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background"}`)}); status != 200 || !strings.Contains(body, `"status": "Success"`) {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, body := ask(&network.Request{Method: "GET", Host: "evil.example", Path: cms}); status != 403 || body != "Forbidden" {
+	if status, body := ask(&network.Request{Method: "GET", Host: "evil.example", Path: cms}); status != 403 || body != "Forbidden\n" {
 		t.Errorf("%d %s", status, body)
 	}
 	p.Signal(kernel.SIGINT)

@@ -24,7 +24,7 @@ func TestManifests(t *testing.T) {
 		"kubectl get -f dir/b.json -o jsonpath={.metadata.name}": {"beta", "", 0},
 		"kubectl get -f '*.yaml' -o name":                        {"namespace/default\npod/alpha\n", "", 0},
 		"kubectl get -f https://example.org/pod.yaml":            {"", "Error from server (NotFound): pods \"fetched\" not found\n", 1},
-		"kubectl get -f https://example.org/none.yaml":           {"", "error: unable to read URL \"https://example.org/none.yaml\", server reported 404 Not Found, status code=404\n", 1},
+		"kubectl get -f https://example.org/none.yaml":           {"", "unable to read URL \"https://example.org/none.yaml\", server reported 404 Not Found, status code=404\n", 1},
 		"kubectl get -f two.yaml pods":                           {"", "error: when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well\n", 1},
 		"kubectl get -f two.yaml -n other":                       {"namespace/default\n", "", 1},
 	} {

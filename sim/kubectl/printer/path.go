@@ -5,6 +5,7 @@ package printer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -290,8 +291,17 @@ func less(a, b reflect.Value) (bool, error) {
 		}
 		return qx.Cmp(qy) < 0, nil
 	}
-	return false, fmt.Errorf("unsortable type: %v", a.Kind())
+	switch a.Kind() {
+	case reflect.String, reflect.Int64, reflect.Float64:
+		return false, &UnsortableError{text: "unsortable interface: interface"}
+	}
+	return false, &UnsortableError{text: fmt.Sprintf("unsortable type: %T", a.Interface())}
 }
+
+// UnsortableError says that a field's values have no order.
+type UnsortableError struct{ Field, text string }
+
+func (e *UnsortableError) Error() string { return e.text }
 
 func number(v reflect.Value) float64 {
 	if v.CanInt() {
@@ -323,6 +333,9 @@ func sortBy(field string, n int, at func(int) (any, error), swap func(i, j int))
 		return fmt.Errorf("couldn't find any field with path %q in the list of objects", field)
 	}
 	sort.Sort(s)
+	if e := (*UnsortableError)(nil); errors.As(s.err, &e) {
+		e.Field = field
+	}
 	return s.err
 }
 
