@@ -181,6 +181,9 @@ func (r *Run) Kill() { r.proc.Signal(kernel.SIGKILL) }
 // Write is what a person types; it is lost if nothing reads it.
 func (r *Run) Write(data []byte) { r.stdin.Write(data) }
 
+// Asks reports whether a program waits for something to be typed.
+func (r *Run) Asks() bool { return r.stdin.Wanted() }
+
 // CloseInput is what Ctrl-D does.
 func (r *Run) CloseInput() { r.stdin.CloseWrite() }
 

@@ -51,7 +51,7 @@ func (h *Host) SyncWith(s Syncer) { h.sync = s.Sync }
 func NewHost(c *sim.Machine, speed float64, onError func(error)) *Host {
 	h := &Host{cluster: c, speed: speed, base: c.Now(), anchor: time.Now(),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), onError: onError}
-	h.Server = NewServer(h.Do, h.stop)
+	h.Server = NewServer(h.Do, h.look, h.stop)
 	h.Server.pace, h.Server.wait = speed, h.release
 	if speed == 1 && h.anchor.After(h.base) {
 		h.base = h.anchor

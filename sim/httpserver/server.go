@@ -38,6 +38,7 @@ var forwarded = []string{"Accept", "Content-Type", "User-Agent", "Impersonate-Us
 // is durable.
 type Server struct {
 	do      func(fn func(c *sim.Machine))
+	look    func(fn func())
 	stop    <-chan struct{}
 	openapi openapiV2
 	encoded encodings
@@ -53,10 +54,11 @@ type Server struct {
 // upstream.
 const bookmarkEvery = time.Minute
 
-// NewServer returns a server for a host that gives turns on its machine by do
-// and closes stop when it ends; open watches and streams end then.
-func NewServer(do func(fn func(c *sim.Machine)), stop <-chan struct{}) *Server {
-	return &Server{do: do, stop: stop, pace: 1}
+// NewServer returns a server for a host that gives turns on its machine by do,
+// by look only for as long as it takes to read, with the clock standing, and
+// closes stop when it ends; open watches and streams end then.
+func NewServer(do func(fn func(c *sim.Machine)), look func(fn func()), stop <-chan struct{}) *Server {
+	return &Server{do: do, look: look, stop: stop, pace: 1}
 }
 
 // Do calls fn while nothing else touches the machine.

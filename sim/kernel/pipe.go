@@ -42,6 +42,9 @@ func (k *Kernel) NewPipe(limit int) *Pipe {
 // closed for writing; hosts use it to forward output.
 func (p *Pipe) OnChange(fn func()) { p.onChange = fn }
 
+// Wanted reports whether somebody waits for something to read.
+func (p *Pipe) Wanted() bool { return len(p.buf) == 0 && !p.wclosed && !p.readers.Empty() }
+
 // OnRoom sets what is called when something has been read or the pipe is closed
 // for reading; hosts, whose writes never block, use it to wait for room.
 func (p *Pipe) OnRoom(fn func()) { p.onRoom = fn }

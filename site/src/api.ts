@@ -116,6 +116,8 @@ export interface RunOptions {
   beside?: boolean
   /** Opens an editor for this run; default: that of the cluster. */
   edit?: (name: string, text: string) => Promise<string | null>
+  /** Called when a program of an interactive run waits for something to be typed: once, until write(). */
+  ask?: () => void
 }
 
 /**
@@ -729,6 +731,9 @@ class RunImpl implements Run {
       }
       case 'clear':
         this.clear = true
+        return
+      case 'ask':
+        this.options.ask?.()
         return
       case 'edit':
         void this.cluster.openEditor(this, f, this.options.edit)

@@ -54,6 +54,11 @@ export class LineEditor {
   }
   private remember = true
 
+  /** A program has printed this where the line begins: its prompt. */
+  behind(prompt: string): void {
+    if (this.chars.length === 0) this.prompt = prompt
+  }
+
   /** What was typed, as xterm tells it. */
   input(data: string): void {
     if (this.busy) {

@@ -28,7 +28,7 @@ export const requests = [
 
 /** The kinds of frames from the cluster to the page. */
 export const answers = [
-  'reply', 'error', 'output', 'exit', 'edit', 'clear', 'change', 'done', 'notice', 'state',
+  'reply', 'error', 'output', 'exit', 'ask', 'edit', 'clear', 'change', 'done', 'notice', 'state',
 ] as const
 
 export type RequestKind = (typeof requests)[number]

@@ -28,6 +28,8 @@ export class KubeTerminal extends HTMLElement {
   private typed = '' // lines of a command that is not complete yet
   private ready = false // the shell waits for a line
   private ahead = '' // what a paste brought after its first line
+  private asking = false // the program waits for a line
+  private tail = '' // what the program has printed since the last line ended
   private cwd = '/home/reader'
   private shown = ''
   private observer: ResizeObserver | null = null
@@ -98,11 +100,16 @@ export class KubeTerminal extends HTMLElement {
 
   override focus(): void { this.term?.focus() }
 
-  /** Keys come one by one, a paste in one piece: its lines are for the shell, each when it asks for one. */
+  /** Keys come one by one, a paste in one piece: each of its lines is for who asks for one, the program that runs or the shell. */
   private input(data: string): void {
-    if (this.current || data.length < 3 || data.startsWith('\x1b')) return this.editor.input(data)
-    this.ahead += this.typed || this.editor.text ? data.replace(/\r\n?/g, '\n') : pasted(data)
-    if (this.ready) this.feed()
+    if (data.length < 3 || data.startsWith('\x1b')) return this.editor.input(data)
+    this.ahead += this.current || this.typed || this.editor.text ? data.replace(/\r\n?/g, '\n') : pasted(data)
+    if (this.ready || this.asking) this.feed()
+  }
+
+  private asked(): void {
+    this.asking = true
+    this.feed()
   }
 
   private feed(): void {
@@ -171,6 +178,8 @@ export class KubeTerminal extends HTMLElement {
 
   private async line(text: string): Promise<void> {
     if (this.current) { // for the program that runs
+      this.asking = false
+      this.tail = ''
       this.current.write(text + '\n')
       this.editor.begin('', false)
       return
@@ -193,7 +202,7 @@ export class KubeTerminal extends HTMLElement {
         this.shown = ''
         return this.prompt()
       }
-      const run = (this.current = c.run(script, { terminal: this.name, interactive: true, columns: this.term?.cols, rows: this.term?.rows }))
+      const run = (this.current = c.run(script, { terminal: this.name, interactive: true, columns: this.term?.cols, rows: this.term?.rows, ask: () => setTimeout(() => { if (this.current === run) this.asked() }) }))
       this.editor.begin('', false)
       for await (const chunk of run) {
         if (chunk.clear) {
@@ -202,6 +211,8 @@ export class KubeTerminal extends HTMLElement {
         }
         const text = chunk.text.replace(/\r?\n/g, '\r\n')
         this.shown = (this.shown + text).slice(-KEEP)
+        this.tail = (this.tail + text).slice(-KEEP).replace(/^[^]*[\r\n]/, '')
+        this.editor.behind(this.tail)
         await new Promise<void>(resolve => this.term ? this.term.write(text, resolve) : resolve())
       }
       await run.exit
@@ -210,6 +221,8 @@ export class KubeTerminal extends HTMLElement {
       this.put(`\x1b[31m${String((err as Error).message ?? err)}\x1b[0m\r\n`)
     }
     this.current = null
+    this.asking = false
+    this.tail = ''
     if (this.shown && !this.shown.endsWith('\n')) this.put('\r\n')
     this.prompt()
   }

@@ -47,3 +47,12 @@ test('Tab completes what is common, then the rest', async () => {
   await new Promise(r => setTimeout(r))
   assert.deepEqual(log, ['line cat replicaset-a.yaml '])
 })
+test('what a program prints before a line stays when the line ends', () => {
+  let screen = ''
+  const editor = new LineEditor({ write: text => { screen += text }, columns: () => 40, clear: () => {}, line: () => {}, interrupt: () => {}, endOfFile: () => {}, complete: async () => ({ words: [], start: 0 }) })
+  editor.begin('', false)
+  screen += '/ # '
+  editor.behind('/ # ')
+  editor.input('ls\r')
+  assert.equal(screen.split('\x1b[J').at(-1), '/ # ls\r\x1b[6C\r\n')
+})

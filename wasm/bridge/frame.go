@@ -29,7 +29,7 @@ const (
 	KindHello     = "hello"     // protocol → protocol, version
 	KindOpen      = "open"      // name, seed, nodes, cloud, storage, speed, start → state and restored; boots or restores the cluster
 	KindPrepare   = "prepare"   // nodes; before open: boots a cluster in memory and forgets it, so that all code is compiled
-	KindRun       = "run"       // terminal, script, columns, rows, interactive, beside → output*, edit*, exit
+	KindRun       = "run"       // terminal, script, columns, rows, interactive, beside → output*, ask*, edit*, exit
 	KindStdin     = "stdin"     // run, data, eof
 	KindInterrupt = "interrupt" // run; as Ctrl-C
 	KindKill      = "kill"      // run; as closing the terminal
@@ -62,6 +62,7 @@ const (
 	KindError  = "error"  // id, code, message
 	KindOutput = "output" // id, stream (1 or 2), data
 	KindExit   = "exit"   // id, status, path (the working directory afterwards)
+	KindAsk    = "ask"    // id: the program waits for something to be typed
 	KindEdit   = "edit"   // id (of the run), edit, name, text: open an editor, answer with edited
 	KindClear  = "clear"  // id: the program empties the screen
 	KindChange = "change" // id (of the watch), data: one JSON object {type, object} a line

@@ -55,6 +55,7 @@ type Run interface {
 	Interrupt()
 	Kill()
 	Write(data []byte)
+	Asks() bool // whether a program waits for input
 	CloseInput()
 	Resize(columns, rows int)
 	Ack(n int)
@@ -140,6 +141,7 @@ type hostRun struct {
 	broken  bool // interrupted or killed
 	exited  bool
 	dropped bool
+	asked   bool // the page knows that a program waits for input
 }
 
 type hostWatch struct {
@@ -261,6 +263,7 @@ func (h *Host) handle(f *Frame) error {
 		switch f.Kind {
 		case KindStdin:
 			if len(f.Data) > 0 {
+				r.asked = false
 				r.run.Write(f.Data)
 			}
 			if f.EOF {
@@ -571,6 +574,10 @@ func (h *Host) deliver(busy bool) (exits bool) {
 			continue
 		}
 		r := h.runs[id]
+		if r != nil && !r.asked && !r.exited && r.run != nil && r.run.Asks() {
+			r.asked = true
+			r.out = append(r.out, &Frame{ID: id, Kind: KindAsk})
+		}
 		if r == nil || len(r.out) == 0 || busy && !r.exited && wall.Sub(r.sent) < outputRate && r.small() {
 			continue
 		}

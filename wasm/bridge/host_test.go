@@ -260,13 +260,21 @@ func TestStdinAndEdit(t *testing.T) {
 	d := newDesk(t)
 	id := d.send(&bridge.Frame{Kind: bridge.KindRun, Terminal: "1", Script: "read\nedit file.yaml", Interactive: true})
 	d.rest()
+	d.rest()
 	d.ask(&bridge.Frame{Kind: bridge.KindStdin, Run: id, Data: []byte("hello\n")})
 	d.rest()
 	var edit bridge.Frame
+	asked := 0
 	for _, f := range d.frames {
+		if f.ID == id && f.Kind == bridge.KindAsk {
+			asked++
+		}
 		if f.ID == id && f.Kind == bridge.KindEdit {
 			edit = f
 		}
+	}
+	if asked != 1 {
+		t.Errorf("the program asked %d times for one line", asked)
 	}
 	if edit.Name != "file.yaml" || edit.Text != "old text\n" {
 		t.Fatalf("%+v", edit)

@@ -99,7 +99,7 @@ func (s *sandbox) open() error {
 		s.log("warning", "notice", map[string]any{"message": notice})
 	}
 	s.stop = make(chan struct{})
-	s.server = httpserver.NewServer(s.do, s.stop)
+	s.server = httpserver.NewServer(s.do, s.look, s.stop)
 	s.server.Probe = true
 	if s.config.Template != "" {
 		err = s.prepare(s.config.Template)
@@ -185,6 +185,13 @@ func (s *sandbox) do(fn func(m *sim.Machine)) {
 	fn(s.machine)
 	s.save()
 	s.ring()
+}
+
+// look calls fn while nobody else touches the machine.
+func (s *sandbox) look(fn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fn()
 }
 
 func (s *sandbox) turn(steps int) (more bool) {

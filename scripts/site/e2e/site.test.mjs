@@ -222,6 +222,35 @@ test('reset starts over', async () => {
   await context.close()
 })
 
+test('the lines of a paste go to who asks for one: the shell, or the program that runs', async () => {
+  const context = await fresh()
+  const page = await tab(context, site.url)
+  await dock(page).getByRole('button', { name: 'Terminals' }).click()
+  const rows = page.locator('kube-terminal').first().locator('.xterm-accessibility, .xterm-rows').first()
+  const waitFor = async pattern => {
+    for (let i = 0; i < 100 && !pattern.test((await rows.innerText()).replaceAll('\u00a0', ' ')); i++) await page.waitForTimeout(100)
+    assert.match((await rows.innerText()).replaceAll('\u00a0', ' '), pattern)
+  }
+  const paste = text => page.locator('kube-terminal').first().locator('textarea').evaluate((area, text) => {
+    const data = new DataTransfer()
+    data.setData('text/plain', text)
+    area.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
+  }, text)
+  await waitFor(/reader@kubonsai:~\$/)
+  await paste('for i in 1 2; do\necho n$i\ndone\ncat > p.txt\none\ntwo\n') // cat reads the last two
+  await waitFor(/n1\s+n2\s[\s\S]*cat > p.txt\s+one\s+two\s/)
+  await paste('three\nfour\n') // while it runs
+  await waitFor(/three\s+four/)
+  await page.keyboard.press('Control+d')
+  await waitFor(/four\s+reader@kubonsai:~\$/)
+  await paste('sleep 1\nwc -l p.txt\n') // sleep reads nothing: the shell has the rest
+  await waitFor(/\n4 p\.txt/)
+  await paste('kubectl run b --image=busybox -- sleep 1000; kubectl wait --for=condition=Ready pod/b\nkubectl exec -it b -- sh\nhostname\nexit 3\necho left with $?\n')
+  await waitFor(/\/ # hostname\s+b\s+\/ # exit 3\s[\s\S]*left with 3\s/)
+  clean(page)
+  await context.close()
+})
+
 test('two terminals, an editor, pause and speed', async () => {
   const context = await fresh()
   const page = await tab(context, site.url)

@@ -222,6 +222,7 @@ type run struct {
 func (r *run) Interrupt()               { r.proc.Signal(kernel.SIGINT) }
 func (r *run) Kill()                    { r.proc.Signal(kernel.SIGKILL) }
 func (r *run) Write(b []byte)           { _, _ = r.stdin.Write(b) }
+func (r *run) Asks() bool               { return r.stdin.Wanted() }
 func (r *run) CloseInput()              { r.stdin.CloseWrite() }
 func (r *run) Resize(columns, rows int) { r.opt.Columns, r.opt.Rows = columns, rows }
 func (r *run) Ack(n int)                { r.sent -= n; r.ready.Wake() }
