@@ -102,13 +102,25 @@ func (p *page) detach() {
 	}
 }
 
+// The codes with which the connection is ended from this side: the machine is
+// another one, attach again; a frame is not one; a frame is too large.
+const (
+	closeReplaced = 4000
+	closeBroken   = 1007
+	closeTooLarge = 1009
+)
+
 // close ends the connection from this side.
-func (p *page) close(reason string) { p.socket.Call("close", 4000, reason) }
+func (p *page) close(code int, reason string) { p.socket.Call("close", code, reason) }
 
 // take adds a message to the frame that is coming. The lock is held.
 func (p *page) take(part []byte) {
-	if len(part) == 0 || len(p.whole)+len(part) > bridge.MaxHead+int(p.s.config.Bytes) {
-		p.close("a frame is too large")
+	if len(p.whole)+len(part) > bridge.MaxHead+int(p.s.config.Bytes) {
+		p.close(closeTooLarge, "a frame is too large")
+		return
+	}
+	if len(part) == 0 {
+		p.close(closeBroken, "a message is empty")
 		return
 	}
 	p.whole = append(p.whole, part[1:]...)
@@ -118,7 +130,7 @@ func (p *page) take(part []byte) {
 	whole := p.whole
 	p.whole = nil
 	if len(whole) < 4 || int64(binary.BigEndian.Uint32(whole)) > int64(len(whole)-4) {
-		p.close("a frame is broken")
+		p.close(closeBroken, "a frame is broken")
 		return
 	}
 	n := 4 + int(binary.BigEndian.Uint32(whole))

@@ -155,7 +155,7 @@ func (s *sandbox) replace(snapshot []byte) error {
 	}
 	close(stop)
 	for _, p := range s.pages {
-		p.close("the sandbox was replaced")
+		p.close(closeReplaced, "the sandbox was replaced")
 	}
 	s.pages = nil
 	if err := old.Close(); err != nil {

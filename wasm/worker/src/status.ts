@@ -12,9 +12,11 @@ export const crossOrigin = {
   'Access-Control-Allow-Methods': 'GET, POST, PUT, PATCH, DELETE',
 }
 
-export function status(code: number, message: string, retryAfter = 0): Response {
+/** cause is for programs that look for one kind of failure among those with the same code. */
+export function status(code: number, message: string, retryAfter = 0, cause = ''): Response {
   const body: Record<string, unknown> = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: reasons[code] ?? 'Unknown' }
   if (retryAfter) body['details'] = { retryAfterSeconds: retryAfter }
+  if (cause) body['details'] = { causes: [{ reason: cause, message }] }
   body['code'] = code
   const headers: Record<string, string> = { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private', ...crossOrigin }
   if (retryAfter) headers['Retry-After'] = String(retryAfter)

@@ -52,7 +52,7 @@ async function create(request: Request, url: URL, env: Env): Promise<Response> {
   const code = url.searchParams.get('code') ?? request.headers.get('X-Class-Code') ?? ''
   if (env.CLASS_CODE && !await equal(code, env.CLASS_CODE)) {
     await lobby(env).refused('code')
-    return status(403, code ? 'this class code is not valid' : 'a class code is needed: add ?code=… to the address')
+    return status(403, code ? 'this class code is not valid' : 'a class code is needed: add ?code=… to the address', 0, 'ClassCode')
   }
   const nodes = url.searchParams.get('nodes') ?? '1'
   const count = nodeCount(nodes)
