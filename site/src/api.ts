@@ -53,6 +53,39 @@ export interface CreateOptions {
   worker?: boolean | string | URL
   /** Opens an editor for kubectl edit, vi, vim and nano; resolves with the new text, or null to give up. */
   edit?: (name: string, text: string) => Promise<string | null>
+  /**
+   * A cluster that a server hosts, instead of one in this thread or browser; no
+   * wasm is loaded. The address of the service (`'https://HOST'`, `''` for the
+   * page's own): the sandbox that this browser has there under name, or a new
+   * one, with nodes, cloud and template. Or one that is known. Its time is the
+   * wall's, so speed and start do not apply; storage, seed, the worker and the
+   * modules are the service's. Needs WebSocket: a browser, or Node 22.
+   */
+  sandbox?: string | URL | Sandbox
+  /** The class code that the service may ask for. */
+  code?: SandboxOptions['code']
+  /** Asks for the class code when the service wants another one. */
+  askCode?: SandboxOptions['askCode']
+  /** Manifests of the service, by name, that a new sandbox begins with. */
+  template?: SandboxOptions['template']
+}
+
+/** A hosted sandbox. Whoever has the token has the sandbox. */
+export interface Sandbox {
+  /** The address of its API server. */
+  server: string
+  /** The bearer token. */
+  token: string
+  /** Days without use after which the service deletes it. */
+  expireDays?: number
+}
+
+/** How a service is asked for a sandbox. */
+export interface SandboxOptions {
+  code?: string
+  /** Asks a person for the class code; wrong: the one that was given is not right. null gives up. */
+  askCode?: (wrong: boolean) => Promise<string | null>
+  template?: string
 }
 
 /** One piece of output. */
@@ -148,7 +181,8 @@ export interface Events {
   /**
    * A run printed something: whoever started it, in this tab or another one.
    * id names the run among all runs of the cluster, as long as its program
-   * lives; run is there when this Cluster started it.
+   * lives; run is there when this Cluster started it. Of a hosted sandbox only
+   * what this Cluster runs is told.
    */
   output: Chunk & { id: number; terminal: string; run?: Run }
   /** Speed, pause, or whether everything is saved. */
@@ -201,6 +235,7 @@ export function prepare(options: Pick<CreateOptions, 'wasmURL' | 'textToolsURL' 
 /** Boots a cluster, or opens the one that the storage holds. */
 export async function create(options: CreateOptions = {}): Promise<Cluster> {
   checkOptions(options)
+  if (options.sandbox !== undefined) return (await import('./remote.ts')).openSandbox(options)
   const name = options.name ?? 'default'
   let storage = options.storage ?? (isNode ? 'memory' : 'indexeddb')
   const wasm = options.wasmModule ?? moduleURL(options)
@@ -247,6 +282,8 @@ type Handler = { resolve: (f: Answer) => void; reject: (e: Error) => void; kind:
 export class Cluster {
   /** Files in the reader's home, which commands see. */
   readonly files: Files
+  /** The hosted sandbox that this cluster is; null for one of this browser or process. */
+  readonly sandbox: Sandbox | null
   /** @internal */ readonly ready: Promise<void>
   private readonly port: Port
   private readonly openFrame: Omit<Request, 'id'>
@@ -268,12 +305,13 @@ export class Cluster {
   private current: Promise<void>
 
   /** @internal */
-  constructor(port: Port, open: Omit<Request, 'id'>, editor: CreateOptions['edit']) {
+  constructor(port: Port, open: Omit<Request, 'id'>, editor: CreateOptions['edit'], sandbox: Sandbox | null = null) {
+    this.sandbox = sandbox
     this.port = port
     this.openFrame = open
     this.editor = editor
     port.onframe = f => this.take(f)
-    port.onlost = (reason, final) => this.lose(reason, final)
+    port.onlost = (reason, final, how) => this.lose(reason, final, how)
     this.current = this.ready = this.begin()
     this.files = {
       read: async path => new TextDecoder().decode(await this.files.readBytes(path)),
@@ -396,6 +434,25 @@ export class Cluster {
     this.emit('lost', { reason: 'the cluster was restored from a snapshot', reset: true })
   }
 
+  /**
+   * Has a service make a hosted sandbox that begins as this cluster is now;
+   * `create({ sandbox })` attaches to it. The way back is `restore()` with the
+   * sandbox's `snapshot()`.
+   */
+  async upload(service: string | URL, options: Pick<SandboxOptions, 'code' | 'askCode'> = {}): Promise<Sandbox> {
+    const { makeSandbox, serviceOf } = await import('./remote.ts')
+    return makeSandbox(serviceOf(service), { ...options, snapshot: await this.snapshot() })
+  }
+
+  /** The kubeconfig of a hosted sandbox, for the real kubectl. */
+  async kubeconfig(): Promise<string> {
+    if (!this.sandbox) throw new KubonsaiError('NotHosted', 'this cluster is no hosted sandbox, so nothing outside can reach it: upload() makes one of it')
+    const { server, token } = this.sandbox
+    const r = await fetch(`${server}/-/kubeconfig`, { headers: { Authorization: `Bearer ${token}` }, cache: 'no-store' })
+    if (!r.ok) throw new KubonsaiError('Failed', `the kubeconfig could not be fetched: ${server} answers with status ${r.status}`)
+    return r.text()
+  }
+
   /** Deletes everything and boots a new cluster. Runs and watches end. */
   async reset(options: { seed?: number; nodes?: number | string } = {}): Promise<void> {
     checkOptions(options)
@@ -457,6 +514,7 @@ export class Cluster {
   /** @internal */ send(frame: Request): void { void this.current.then(() => this.port.send(frame), () => {}) }
   /** @internal */ nextID(): number { return ++this.id }
   /** @internal */ restart(reason: string): void { this.port.restart(reason) }
+  /** @internal */ get patience(): number { return this.port.patience }
   /** @internal */ ended(id: number): void { this.runs.delete(id) }
 
   private check(): void { if (this.closed) throw this.closed }
@@ -515,8 +573,9 @@ export class Cluster {
     return this.last
   }
 
-  private lose(reason: string, final: boolean): void {
-    const err = new KubonsaiError('Lost', final ? reason : `${reason}; the cluster goes on from its last saved state: run the command again`)
+  private lose(reason: string, final: boolean, how?: 'gone' | 'replaced'): void {
+    const goesOn = this.sandbox ? 'the cluster goes on' : 'the cluster goes on from its last saved state'
+    const err = new KubonsaiError(how === 'gone' ? 'Gone' : 'Lost', final ? reason : `${reason}; ${goesOn}: run the command again`)
     const { runs, watches, pending } = { runs: [...this.runs.values()], watches: [...this.watches.values()], pending: [...this.pending.values()] }
     this.pending.clear()
     this.heard.clear()
@@ -526,12 +585,13 @@ export class Cluster {
     for (const w of watches) w(err)
     if (final) {
       this.closed = err
-      this.emit('notice', { level: 'error', code: 'Lost', message: reason })
+      this.emit('notice', { level: 'error', code: err.code, message: reason })
       return
     }
-    this.current = this.begin()
-    this.current.then(() => this.emit('lost', { reason, reset: false }), (e: Error) => {
-      this.emit('notice', { level: 'error', code: 'Lost', message: e.message })
+    const again = (this.current = this.begin())
+    again.then(() => this.emit('lost', { reason, reset: how === 'replaced' }), (e: Error) => {
+      // Unless that is told already, or tried once more.
+      if (!this.closed && this.current === again) this.emit('notice', { level: 'error', code: 'Lost', message: e.message })
     })
   }
 
@@ -743,8 +803,9 @@ class RunImpl implements Run {
     let answered = false
     const restart = (): void => { if (!this.done) this.cluster.restart('a command could not be stopped, so the cluster’s program was ended') }
     this.cluster.status().then(() => { answered = true }, () => { answered = true })
-    setTimeout(() => { if (!answered) restart() }, 700)
-    setTimeout(restart, 3000)
+    const { patience } = this.cluster
+    setTimeout(() => { if (!answered) restart() }, patience)
+    setTimeout(restart, 2300 + patience)
   }
 
   write(input: string | Uint8Array): void { this.tell('stdin', { data: bytes(input) }) }

@@ -1,7 +1,7 @@
 /**
  * A port is one client's way to a cluster: frames go in, frames come out. Here
  * are the two local ones, a worker and the caller's own thread; tabs.ts makes
- * one that several tabs share.
+ * one that several tabs share, remote.ts one to a hosted sandbox.
  */
 import type { Answer, Request } from './protocol.ts'
 import type { FromWorker } from './worker.ts'
@@ -11,9 +11,12 @@ export interface Port {
   onframe: (frame: Answer) => void
   /**
    * What was under way is gone and the cluster goes on from its saved state;
-   * the port opens it again by itself. final: nothing will come any more.
+   * the port opens it again by itself. final: nothing will come any more. how:
+   * the state is another one, or there is none any more.
    */
-  onlost: (reason: string, final: boolean) => void
+  onlost: (reason: string, final: boolean, how?: 'gone' | 'replaced') => void
+  /** How long an answer may take before the program counts as stuck, in milliseconds. */
+  readonly patience: number
   /**
    * Says whether the output of other clients' runs is wanted. It comes as
    * frames of kind output, clear and exit with a run and a terminal, but no id.
@@ -33,6 +36,9 @@ export interface PortOptions {
 
 /** Where this release's files are: beside this script. */
 export const here = (name: string): string => new URL(name, import.meta.url).href
+
+/** The patience with a program on this machine, in milliseconds. */
+export const NEARBY = 700
 
 const isNode = typeof process !== 'undefined' && !!process.versions?.node
 
@@ -96,6 +102,7 @@ export function workerPort(options: PortOptions): Port {
   let failures = 0
   let queue: Request[] = []
   const port: Port = {
+    patience: NEARBY,
     onframe: () => {},
     onlost: () => {},
     send(frame) {
@@ -157,6 +164,7 @@ export function inlinePort(options: PortOptions): Port {
   let closed = false
   const queue: Request[] = []
   const port: Port = {
+    patience: NEARBY,
     onframe: () => {},
     onlost: () => {},
     send(frame) {

@@ -6,7 +6,7 @@
  * worker holds a lock of its own while it lives, so that even in the moment of
  * a take-over there is only one writer.
  */
-import { dropSpare, type Port } from './port.ts'
+import { dropSpare, NEARBY, type Port } from './port.ts'
 import type { Answer, Request } from './protocol.ts'
 
 type Note =
@@ -43,6 +43,7 @@ export function sharedPort(name: string, make: () => Port): Port {
   let open: Answer | null = null // the program's answer to open
 
   const port: Port = {
+    patience: NEARBY,
     onframe: () => {},
     onlost: () => {},
     send(frame) {

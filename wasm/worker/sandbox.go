@@ -1,7 +1,7 @@
 //go:build js && wasm
 
 // The sandbox as a host: it owns the machine, moves its clock and sleeps. The
-// machine's time is the wall's; after an eviction it catches up.
+// machine's time goes as the wall's; after an eviction it catches up.
 //
 // Three things are special here. The platform's clock stands while the program
 // computes, so nothing waits for time to pass: work is counted in steps. A
@@ -47,6 +47,7 @@ type sandbox struct {
 
 	mu      sync.Mutex
 	machine *sim.Machine
+	ahead   time.Duration // of the wall: a snapshot may come from a page whose time was hurried
 	server  *httpserver.Server
 	stop    chan struct{} // closed when the machine is replaced
 	pages   []*page
@@ -97,6 +98,7 @@ func (s *sandbox) open() error {
 	for _, notice := range s.machine.Notices() {
 		s.log("warning", "notice", map[string]any{"message": notice})
 	}
+	s.ahead = max(0, s.machine.Now().Sub(time.Now()))
 	s.stop = make(chan struct{})
 	s.server = httpserver.NewServer(s.do, s.stop)
 	s.server.Probe = true
@@ -145,9 +147,9 @@ func (s *sandbox) replace(snapshot []byte) error {
 	if err != nil {
 		return err
 	}
-	old, stop, server := s.machine, s.stop, s.server
+	old, ahead, stop, server := s.machine, s.ahead, s.stop, s.server
 	if err := s.open(); err != nil {
-		s.machine, s.stop, s.server = old, stop, server
+		s.machine, s.ahead, s.stop, s.server = old, ahead, stop, server
 		if e := undo(); e != nil {
 			s.fail(e)
 		}
@@ -186,7 +188,7 @@ func (s *sandbox) do(fn func(m *sim.Machine)) {
 
 func (s *sandbox) turn(steps int) (more bool) {
 	s.budget -= steps
-	return s.machine.Turn(time.Now(), steps)
+	return s.machine.Turn(time.Now().Add(s.ahead), steps)
 }
 
 func (s *sandbox) save() {
@@ -279,7 +281,7 @@ func (s *sandbox) rest(more bool) (d time.Duration, inMemory bool) {
 	if !ok {
 		return -1, false
 	}
-	d = max(due.Sub(time.Now()), time.Millisecond)
+	d = max(due.Sub(time.Now())-s.ahead, time.Millisecond)
 	if s.streams > 0 {
 		return min(d, longest), true
 	}
