@@ -10,7 +10,8 @@
 // says how many nodes the page's cluster has. Plain text directly after a block
 // that runs is what it prints.
 //
-// A page begins with lines "key: value" up to an empty line. A translation names
+// A page begins with lines "key: value" up to an empty line; "sandbox: ." makes
+// its cluster a hosted sandbox of the site's own origin. A translation names
 // the page it translates (code: ../index.md): each {{code}} in it is that page's
 // next fenced block, in which the pairs after {{words}} are replaced.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -122,6 +123,7 @@ const order = {
   index: { en: 'ReplicaSets', ja: 'ReplicaSet' },
   scale: { en: 'Scale', ja: '増やす' },
   break: { en: 'Break', ja: '壊す' },
+  sandbox: { en: 'Sandbox', ja: 'サンドボックス' },
   embed: { en: 'Embed', ja: '埋め込み方' },
   doctest: { en: 'Test', ja: 'テスト' },
 }
@@ -147,7 +149,7 @@ function layout({ meta, html }, file, settings) {
 <link rel="icon" href="${up}icon.svg" type="image/svg+xml">
 <link rel="alternate" hreflang="${otherLang}" href="${clean(there)}">
 <link rel="stylesheet" href="${up}site.css">
-<script type="module" src="${up}kubonsai.js" data-nodes="${cluster?.[1] ?? 3}" data-offline="${up}sw.js"${name === 'index' || !cluster ? '' : ` data-name="${name}"`}></script>
+<script type="module" src="${up}kubonsai.js" data-nodes="${cluster?.[1] ?? 3}" data-offline="${up}sw.js"${name === 'index' || !cluster ? '' : ` data-name="${name}"`}${meta.sandbox ? ` data-sandbox="${escape(meta.sandbox)}"` : ''}></script>
 </head>
 <body>
 <a class="skip" href="#text">${w.skip}</a>

@@ -1,16 +1,18 @@
 /**
  * <kube-dock>: the pane at the bottom of a page, with two terminals beside each
- * other, the picture of the cluster, and the cluster's controls: speed, pause,
- * step, reset, language. Closed it is one line.
+ * other, the picture of the cluster, where the cluster lives if the reader may
+ * choose, and the cluster's controls: speed, pause, step, reset, language. Closed
+ * it is one line.
  */
 import type { Cluster, State } from './api.ts'
 import css from './dock.css'
 import { strings } from './i18n.ts'
-import { cluster, onCluster } from './page.ts'
+import { cluster, onCluster, service } from './page.ts'
 import { h } from './snippet.ts'
 
 const speeds = [0.5, 1, 2, 5, 10, 50, 100]
-type Panel = '' | 'terminals' | 'cluster'
+const panels = ['terminals', 'cluster', 'sandbox'] as const
+type Panel = '' | (typeof panels)[number]
 
 class Dock extends HTMLElement {
   private panel: Panel = ''
@@ -23,7 +25,9 @@ class Dock extends HTMLElement {
   private notices = h('div', { class: 'notices', role: 'alert' })
   private buttons: Record<string, HTMLButtonElement> = {}
   private speed = h('select', {})
+  private pace = h('label', {}, this.speed)
   private ticking = 0
+  private apart = false // the hosted cluster cannot be reached
 
   constructor() {
     super()
@@ -38,11 +42,19 @@ class Dock extends HTMLElement {
     onCluster(c => {
       if (this.c === c) return
       this.c = c
+      this.apart = false
       this.take(c.last)
       c.on('state', s => this.take(s))
-      c.on('notice', n => this.notice(n.message, n.level))
+      const say = async (code: string, message: string, level: string): Promise<void> =>
+        this.notice(c.sandbox ? (await import('./sandbox.ts')).notice(code, message) : message, level)
+      c.on('notice', n => {
+        if (n.code === 'Disconnected' || n.code === 'Gone') this.apart = true
+        this.paint()
+        void say(n.code, n.message, n.level)
+      })
       c.on('lost', ({ reason, reset }) => {
-        if (!reset) this.notice(reason, 'warning')
+        this.apart = false
+        if (!reset) void say('Reconnected', reason, 'warning')
         void c.status().then(s => this.take(s)).catch(() => {})
       })
     })
@@ -65,11 +77,11 @@ class Dock extends HTMLElement {
       : h('button', { type: 'button', click: () => this.otherLanguage() }, t.language)
     const bar = h('div', { class: 'bar', role: 'toolbar', 'aria-label': t.pane },
       b('terminals', t.terminals, () => this.show('terminals')), b('cluster', t.cluster, () => this.show('cluster')),
-      this.word, this.clock, h('label', {}, this.speed),
+      b('sandbox', t.sandbox, () => this.show('sandbox')), this.word, this.clock, this.pace,
       b('pause', t.pause, () => void this.with(c => this.state?.paused ? c.resume() : c.pause())),
       b('step', t.step, () => void this.with(c => c.step())),
       b('reset', t.reset, () => void this.reset()), language)
-    this.buttons['step']!.hidden = true
+    this.buttons['sandbox']!.hidden = service() === undefined
     this.root.replaceChildren(this.notices, this.body, bar)
     this.mark()
     this.paint()
@@ -91,13 +103,16 @@ class Dock extends HTMLElement {
   }
 
   private paint(): void {
-    const t = strings(), s = this.state
-    this.word.textContent = !s ? t.off : `${s.busy ? t.busy : t.idle} · ${!s.saved ? t.notSaved : s.storage === 'memory' ? t.notKept : t.kept}`
-    this.word.className = `word ${s?.busy ? 'busy' : ''} ${s && !s.saved ? 'bad' : ''}`
+    const t = strings(), s = this.state, hosted = !!this.c?.sandbox
+    this.word.textContent = !s ? t.off : `${s.busy ? t.busy : t.idle} · ${!s.saved ? t.notSaved : hosted ? t.hosted : s.storage === 'memory' ? t.notKept : t.kept}`
+    if (this.apart) this.word.textContent = t.apart
+    this.word.className = `word ${s?.busy ? 'busy' : ''} ${this.apart || s && !s.saved ? 'bad' : ''}`
+    // The time of a sandbox is everybody's.
+    this.pace.hidden = this.buttons['pause']!.hidden = hosted
     if (s) this.speed.value = String(s.speed)
     this.buttons['pause']!.textContent = s?.paused ? t.resume : t.pause
     this.buttons['pause']!.setAttribute('aria-pressed', String(s?.paused ?? false))
-    this.buttons['step']!.hidden = !s?.paused
+    this.buttons['step']!.hidden = hosted || !s?.paused
     clearTimeout(this.ticking)
     const tick = (): void => {
       if (!this.c || !this.isConnected) return
@@ -120,13 +135,15 @@ class Dock extends HTMLElement {
       this.space()
       return
     }
-    void cluster().catch(err => this.notice(String((err as Error).message ?? err), 'error'))
-    const load = panel === 'terminals' ? import('./terminal.ts') : import('./view.ts')
+    if (panel !== 'sandbox') void cluster().catch(err => this.notice(String((err as Error).message ?? err), 'error'))
+    const load = panel === 'terminals' ? import('./terminal.ts') : panel === 'cluster' ? import('./view.ts') : import('./sandbox.ts')
     void load.then(() => {
       if (panel === 'terminals' && !this.body.querySelector('kube-terminal')) {
         for (const name of ['1', '2']) this.body.append(h('div', { class: 'pane', 'data-panel': 'terminals' }, make('kube-terminal', name)))
       }
-      if (panel === 'cluster' && !this.body.querySelector('kube-view')) this.body.append(h('div', { class: 'pane', 'data-panel': 'cluster' }, make('kube-view', '')))
+      for (const [name, tag] of [['cluster', 'kube-view'], ['sandbox', 'kube-sandbox']] as const) {
+        if (panel === name && !this.body.querySelector(tag)) this.body.append(h('div', { class: 'pane', 'data-panel': name }, make(tag, '')))
+      }
       for (const e of this.body.children) (e as HTMLElement).hidden = (e as HTMLElement).dataset['panel'] !== this.panel
       if (this.panel === 'terminals') this.body.querySelector<HTMLElement>('kube-terminal')?.focus()
       this.space()
@@ -134,7 +151,7 @@ class Dock extends HTMLElement {
   }
 
   private mark(): void {
-    for (const p of ['terminals', 'cluster']) this.buttons[p]?.setAttribute('aria-expanded', String(this.panel === p))
+    for (const p of panels) this.buttons[p]?.setAttribute('aria-expanded', String(this.panel === p))
   }
 
   /** Leaves room at the end of the page, so that nothing is covered for good. */
@@ -163,7 +180,7 @@ class Dock extends HTMLElement {
         void cluster().then(c => c.reset()).catch(err => this.notice(String((err as Error).message ?? err), 'error')).then(end)
       } }, t.reset)
       const no = h('button', { type: 'button', click: end }, t.cancel)
-      dialog.append(h('p', {}, t.resetAsk), h('div', { class: 'row' }, yes, no))
+      dialog.append(h('p', {}, this.c?.sandbox ? t.resetHosted : t.resetAsk), h('div', { class: 'row' }, yes, no))
       dialog.addEventListener('cancel', e => {
         e.preventDefault()
         end()

@@ -1,6 +1,7 @@
 /**
  * What the elements say, in English and Japanese. The language is that of the
- * nearest lang attribute, or what the reader chose in the toolbar.
+ * nearest lang attribute, or what the reader chose in the toolbar. What is said
+ * of hosted sandboxes is in sandbox.ts.
  */
 const en = {
   run: 'Run', stop: 'Stop', edit: 'Edit', editing: 'Done editing', original: 'Reset to original', copy: 'Copy', copied: 'Copied',
@@ -14,6 +15,8 @@ const en = {
   close: 'Close', collapse: 'Collapse', nodes: 'Nodes', pods: 'Pods', replicaSets: 'ReplicaSets', deployments: 'Deployments', ready: 'ready', desired: 'desired', noPods: 'No pods here yet.',
   unscheduled: 'not on a node yet', editorFor: 'Editing', editorHelp: 'Save and close: Ctrl+S. Give up: Esc.', giveUp: 'Close without saving',
   pane: 'kubonsai: terminals and cluster', viewOf: 'Live picture of the cluster', language: '日本語', hello: 'A simulated Kubernetes cluster. Type a command, for example: kubectl get nodes', loading: 'loading', dismiss: 'Dismiss',
+  sandbox: 'Sandbox', hosted: 'hosted sandbox', apart: 'not connected to the sandbox',
+  resetHosted: 'Delete everything in the hosted sandbox, the files and all output, for everybody who uses it, and start over?',
 }
 export type Strings = typeof en
 const ja: Strings = {
@@ -28,12 +31,17 @@ const ja: Strings = {
   close: '閉じる', collapse: '折りたたむ', nodes: 'Node', pods: 'Pod', replicaSets: 'ReplicaSet', deployments: 'Deployment', ready: '準備完了', desired: '希望', noPods: 'まだPodはありません。',
   unscheduled: 'Node未割り当て', editorFor: '編集中', editorHelp: '保存して閉じる: Ctrl+S　中止: Esc', giveUp: '保存せずに閉じる',
   pane: 'kubonsai: ターミナルとクラスター', viewOf: 'クラスターの現在の様子', language: 'English', hello: 'シミュレーションされたKubernetesクラスターです。コマンドを入力してください。例: kubectl get nodes', loading: '読み込み中', dismiss: '閉じる',
+  sandbox: 'サンドボックス', hosted: 'ホスト型サンドボックス', apart: 'サンドボックスに接続していません',
+  resetHosted: 'ホスト型サンドボックスのクラスター、ファイル、出力をすべて消して最初からやり直しますか?このサンドボックスを使っている全員に影響します。',
 }
 
-/** The strings for an element; chosen wins over the nearest lang attribute. */
-export function strings(element?: Element | null): Strings {
+/** Whether an element speaks Japanese; what the reader chose wins over the nearest lang attribute. */
+export function japanese(element?: Element | null): boolean {
   let lang = ''
   try { lang = localStorage.getItem('kubonsai:lang') ?? '' } catch { /* no storage */ }
   lang ||= element?.closest('[lang]')?.getAttribute('lang') ?? document.documentElement.lang ?? ''
-  return lang.toLowerCase().startsWith('ja') ? ja : en
+  return lang.toLowerCase().startsWith('ja')
 }
+
+/** The strings for an element. */
+export const strings = (element?: Element | null): Strings => japanese(element) ? ja : en

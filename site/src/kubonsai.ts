@@ -12,6 +12,9 @@
  * each), data-seed and data-cloud="on" (of a new cluster; a cloud gives
  * services of type LoadBalancer an address), data-speed, data-wasm and
  * data-text-tools (where kubonsai.wasm and kubonsai-text.wasm are),
+ * data-sandbox="https://HOST" (the cluster is a hosted sandbox of that service;
+ * "." is the page's own origin; with data-template and data-code), data-upload
+ * (the reader may move the browser's cluster to that service),
  * data-dock="off" (no pane at the bottom),
  * data-preload="off" (nothing is fetched before the first Run),
  * data-offline="sw.js" (the site's service worker, so that its pages work
@@ -32,10 +35,17 @@ export const settings = {
   speed: script?.dataset['speed'] ? Number(script.dataset['speed']) : undefined,
   wasm: script?.dataset['wasm'] ? new URL(script.dataset['wasm'], location.href).href : undefined,
   textTools: script?.dataset['textTools'] ? new URL(script.dataset['textTools'], location.href).href : undefined,
+  sandbox: script?.dataset['sandbox'],
+  template: script?.dataset['template'],
+  code: script?.dataset['code'],
+  upload: script?.dataset['upload'],
   dock: script?.dataset['dock'] !== 'off',
   preload: script?.dataset['preload'] !== 'off',
   offline: script?.dataset['offline'],
 }
+
+/** What a page may have beside blocks. */
+const elements = ['kube-terminal', 'kube-view', 'kube-sandbox']
 
 let loading: Promise<typeof import('./page.ts')> | null = null
 
@@ -52,7 +62,7 @@ export function load(): Promise<typeof import('./page.ts')> {
 }
 
 if (!customElements.get('kube-snippet')) customElements.define('kube-snippet', Snippet)
-for (const name of ['kube-terminal', 'kube-view']) if (document.querySelector(name)) void load()
+for (const name of elements) if (document.querySelector(name)) void load()
 
 function upgrade(root: ParentNode): void {
   for (const block of findBlocks(root, marking)) attach(block)
@@ -87,7 +97,7 @@ function start(): void {
     }, 50)
   }).observe(document.body, { childList: true, subtree: true })
 
-  if (!document.querySelector('kube-snippet, kube-terminal, kube-view')) return
+  if (!document.querySelector(`kube-snippet, ${elements.join()}`)) return
   const idle = window.requestIdleCallback ?? ((fn: () => void) => setTimeout(fn, 200))
   if (settings.preload) idle(() => {
     let used = false

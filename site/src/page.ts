@@ -3,7 +3,7 @@
  * running of snippets, the files that the page brings, and keeping what was
  * shown. It uses the cluster only through api.ts.
  */
-import { create, KubonsaiError, prepare as prepareCluster, stripPrompts, type Cluster, type Run } from './api.ts'
+import { create, KubonsaiError, prepare as prepareCluster, stripPrompts, type Cluster, type CreateOptions, type Run } from './api.ts'
 import type { Snippet } from './snippet.ts'
 import { h } from './snippet.ts'
 import { Screen } from './screen.ts'
@@ -17,6 +17,10 @@ export interface Settings {
   speed?: number | undefined
   wasm?: string | undefined
   textTools?: string | undefined
+  sandbox?: string | undefined
+  template?: string | undefined
+  code?: string | undefined
+  upload?: string | undefined
   dock: boolean
   preload: boolean
   offline?: string | undefined
@@ -36,14 +40,16 @@ const KEEP = 24_000
 const AHEAD = 64_000
 const stateDir = '/var/lib/kubonsai/page'
 
-let settings: Settings = { name: 'default', dock: true, preload: true }
+export let settings: Settings = { name: 'default', dock: true, preload: true }
 let opening: Promise<Cluster> | null = null
 let prepared: Promise<void> | null = null
+let gone = false // the cluster that was shown does not exist any more
 const listeners = new Set<(c: Cluster) => void>()
 
 export function begin(s: Settings): void {
   settings = s
   if (s.offline) offline(s.offline)
+  if (service() !== undefined) void import('./sandbox.ts')
   void import('./dock.ts').then(dock => dock.begin(s.dock)).catch(() => {})
 }
 
@@ -63,28 +69,71 @@ export function onCluster(fn: (c: Cluster) => void): () => void {
   return () => listeners.delete(fn)
 }
 
-/** The page's cluster; booted or restored on the first call. */
+/** The service that hosts sandboxes for this page; undefined: there is none. */
+export const service = (): string | undefined => settings.sandbox ?? settings.upload
+
+const placeKey = (): string => `kubonsai:place:${settings.name}`
+
+/** Where the reader wants the page's cluster: what the author wrote, until they move it. */
+export function hosted(): boolean {
+  if (service() === undefined) return false
+  let place: string | null = null
+  try { place = localStorage.getItem(placeKey()) } catch { /* no storage */ }
+  return place ? place === 'sandbox' : settings.sandbox !== undefined
+}
+
+/** Moves the page, in all tabs, to another place. */
+export function moveTo(place: 'browser' | 'sandbox'): void {
+  localStorage.setItem(placeKey(), place)
+  location.reload()
+}
+
+/** Calls fn when another tab has moved the page. */
+export function onMoved(fn: () => void): void {
+  addEventListener('storage', e => { if (e.key === placeKey()) fn() })
+}
+
+/** How the browser's own cluster is made. */
+export const localOptions = (): CreateOptions => ({
+  name: settings.name, seed: settings.seed, nodes: settings.nodes, cloud: settings.cloud, speed: settings.speed,
+  wasmURL: settings.wasm, textToolsURL: settings.textTools,
+  edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text),
+})
+
+/** The page's cluster; booted, restored or attached to on the first call. */
 export function cluster(): Promise<Cluster> {
   if (opening) return opening
-  const started = create({ name: settings.name, seed: settings.seed, nodes: settings.nodes, cloud: settings.cloud, speed: settings.speed, wasmURL: settings.wasm, textToolsURL: settings.textTools, edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text) })
+  const started = service() === undefined ? create(localOptions()) : import('./sandbox.ts').then(s => s.open())
   opening = started
   started.then(c => {
+    if (gone) forget()
+    gone = false
     try { localStorage.setItem(`kubonsai:used:${settings.name}`, '1') } catch { /* no storage */ }
     c.on('lost', ({ reset }) => {
       if (!reset) return
-      for (const s of snippets()) {
-        s.ended()
-        screens.delete(s)
-        s.log.replaceChildren()
-        s.log.hidden = true
-        s.say('', '')
-      }
-      prepared = null
+      forget()
       void prepare(c)
+    })
+    c.on('notice', ({ code }) => {
+      if (code !== 'Gone' || opening !== started) return
+      gone = true // what is asked next gets another one
+      opening = null
     })
     for (const fn of listeners) fn(c)
   }, () => { opening = null })
   return started
+}
+
+/** The cluster is another one: nothing that is shown was done there. */
+function forget(): void {
+  for (const s of snippets()) {
+    s.ended()
+    screens.delete(s)
+    s.log.replaceChildren()
+    s.log.hidden = true
+    s.say('', '')
+  }
+  prepared = null
 }
 
 /**
@@ -93,7 +142,7 @@ export function cluster(): Promise<Cluster> {
  */
 export function preload(): void {
   const connection = (navigator as { connection?: { saveData?: boolean } }).connection
-  if (connection?.saveData || opening) return
+  if (connection?.saveData || opening || hosted()) return
   let link: HTMLLinkElement | undefined
   const observer = new IntersectionObserver(seen => {
     if (!seen.some(e => e.isIntersecting)) {

@@ -49,7 +49,8 @@ scope.addEventListener('message', (e: ExtendableMessageEvent) => {
 })
 
 scope.addEventListener('fetch', (e: FetchEvent) => {
-  if (e.request.method !== 'GET' || !ours(e.request.url)) return
+  // What is asked with a token is a hosted sandbox's, and changes.
+  if (e.request.method !== 'GET' || !ours(e.request.url) || e.request.headers.has('Authorization')) return
   e.respondWith((async () => {
     const cache = await caches.open(cacheName)
     if (release.has(e.request.url)) {
@@ -58,7 +59,7 @@ scope.addEventListener('fetch', (e: FetchEvent) => {
     }
     try {
       const fresh = await fetch(e.request)
-      if (fresh.ok && fresh.type === 'basic') {
+      if (fresh.ok && fresh.type === 'basic' && !fresh.headers.get('Cache-Control')?.includes('no-store')) {
         const copy = fresh.clone()
         e.waitUntil(cache.put(e.request, copy).catch(() => {})) // no room: it is not kept
       }

@@ -33,7 +33,6 @@ export class KubeTerminal extends HTMLElement {
   private observer: ResizeObserver | null = null
   private unlisten: (() => void) | null = null
   private saving = 0
-  private started = false
 
   get name(): string { return this.getAttribute('name') ?? '1' }
 
@@ -133,8 +132,8 @@ export class KubeTerminal extends HTMLElement {
   }
 
   private async join(c: Cluster): Promise<void> {
-    if (this.started) return
-    this.started = true
+    if (this.c === c) return
+    const first = !this.c
     this.c = c
     c.on('lost', ({ reset }) => {
       if (!reset) return
@@ -152,7 +151,7 @@ export class KubeTerminal extends HTMLElement {
         this.put(kept.shown)
       }
     } catch { /* nothing kept */ }
-    this.prompt()
+    if (first) this.prompt()
   }
 
   private get path(): string { return `/var/lib/kubonsai/page/terminal-${this.name}.json` }
@@ -184,7 +183,8 @@ export class KubeTerminal extends HTMLElement {
       return this.prompt()
     }
     try {
-      const { complete } = await this.c.steps(this.typed)
+      const c = await cluster() // another one, if the last is gone
+      const { complete } = await c.steps(this.typed)
       if (!complete) return this.ask('> ')
       const script = this.typed
       this.typed = ''
@@ -193,7 +193,7 @@ export class KubeTerminal extends HTMLElement {
         this.shown = ''
         return this.prompt()
       }
-      const run = (this.current = this.c.run(script, { terminal: this.name, interactive: true, columns: this.term?.cols, rows: this.term?.rows }))
+      const run = (this.current = c.run(script, { terminal: this.name, interactive: true, columns: this.term?.cols, rows: this.term?.rows }))
       this.editor.begin('', false)
       for await (const chunk of run) {
         if (chunk.clear) {
