@@ -18,6 +18,8 @@ const ATTEMPTS = 3
 const FIRST_PAUSE = 250, LONGEST_PAUSE = 30_000
 /** After so much silence the connection is tried, in milliseconds: when something was asked, while a command or a watch goes on. */
 const SILENCE = 10_000, LASTING_SILENCE = 45_000
+/** A page that is out of sight for so long, and runs nothing, lets go of the sandbox, in milliseconds. */
+const REST = 300_000
 /** The id of frames of the port's own; a Cluster counts up from 1. */
 const OWN = 0x7fffffff
 
@@ -101,7 +103,8 @@ function webSocket(url: string, protocols: string[]): Socket {
 /**
  * A hosted sandbox. A connection that is lost is made again: at once, then after
  * growing pauses, for as long as the port lives; only when there was never one,
- * or when the sandbox is gone, the port gives up.
+ * or when the sandbox is gone, the port gives up. A connection keeps the sandbox
+ * awake, which costs its host: while nobody sees the page there is none.
  */
 export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: string[]) => Socket = webSocket): Port {
   const url = `${sandbox.server.replace(/^http/, 'ws')}/-/page`
@@ -112,17 +115,23 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
   let closed = false
   let failures = 0
   let waiting: Request[] = []
-  const lasting = new Set<number>() // ids of runs and watches under way
+  const lasting = new Map<number, 'run' | 'watch'>() // what is under way, by id
+  const opening = new Map<string, Request>() // what a sandbox must be told first: hello, open, the URLs
+  let resting = false
   let attempt: ReturnType<typeof setTimeout> | undefined
   let pulse: ReturnType<typeof setTimeout> | undefined
+  let unseen: ReturnType<typeof setTimeout> | undefined
+  const page = typeof document === 'undefined' ? null : document
   const port: Port = {
     patience: 5000,
     onframe: () => {},
     onlost: () => {},
     send(frame) {
       if (closed) return
-      if (!up) waiting.push(frame)
-      else transmit(frame)
+      if (frame.kind === 'hello' || frame.kind === 'open' || frame.kind === 'url') opening.set(`${frame.kind} ${frame.path}`, frame)
+      if (up) return transmit(frame)
+      waiting.push(frame)
+      if (resting && frame.kind !== 'watch') wake() // what watches shows nothing to nobody
     },
     listen() {}, // what others run is not told
     restart: () => { if (up) drop('the sandbox did not answer, so the connection to it was made anew') },
@@ -130,14 +139,15 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
       if (closed) return
       closed = true
       clearTimeout(attempt)
-      clearTimeout(pulse)
+      clearTimeout(unseen)
       globalThis.removeEventListener?.('online', now)
+      page?.removeEventListener('visibilitychange', seen)
       leave()
     },
   }
 
   function transmit(frame: Request): void {
-    if (frame.kind === 'run' || frame.kind === 'watch') lasting.add(frame.id)
+    if (frame.kind === 'run' || frame.kind === 'watch') lasting.set(frame.id, frame.kind)
     for (const part of cut(frame)) socket?.send(part as Uint8Array<ArrayBuffer>)
     if (pulse === undefined) listenFor(SILENCE)
   }
@@ -190,12 +200,37 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
   function now(): void {
     if (closed) return
     if (up) listenFor(0)
-    else if (!socket) {
+    else if (!socket && !resting) {
       clearTimeout(attempt)
       begin()
     }
   }
   globalThis.addEventListener?.('online', now)
+
+  function seen(): void {
+    clearTimeout(unseen)
+    if (page?.hidden) unseen = setTimeout(rest, REST)
+    else if (resting) wake()
+  }
+  page?.addEventListener('visibilitychange', seen)
+
+  function rest(): void {
+    if (!up || pulse !== undefined && lasting.size === 0 || [...lasting.values()].includes('run')) {
+      unseen = setTimeout(rest, REST)
+      return
+    }
+    resting = true
+    leave()
+    const watches = [...lasting.keys()]
+    lasting.clear()
+    for (const id of watches) port.onframe({ id, kind: 'done' })
+  }
+
+  function wake(): void {
+    resting = false
+    waiting.unshift(...opening.values())
+    begin()
+  }
 
   async function failed(): Promise<void> {
     failures++
@@ -255,6 +290,7 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
     }
   }
   begin()
+  seen()
   return port
 }
 

@@ -13,11 +13,11 @@ import { h } from './snippet.ts'
 /** HOST and DAYS are put in. */
 const en = {
   region: 'Where the cluster lives', none: 'The cluster is a sandbox of your own at HOST. It is made when you first use it.',
-  at: 'This cluster is a hosted sandbox at HOST.', expires: 'It is deleted after DAYS days without use.',
+  at: 'This cluster is a hosted sandbox at HOST.', expires: ' It is deleted after DAYS days without use.',
   here: 'This cluster lives in this browser.', notHosted: 'HOST does not host sandboxes, so this page uses a cluster in your browser. All of the page works; only your own kubectl cannot reach it.',
   kubectl: 'Use with kubectl', kubectlHelp: 'With this file, kubectl on your machine talks to the same cluster. Whoever has the file or the command has the sandbox.',
   download: 'Download kubeconfig', command: 'Commands for your shell',
-  move: 'Move to a hosted sandbox', moveHelp: 'The whole cluster, with its files, goes to HOST. There it goes on without this page, and kubectl can reach it. What this browser has stays as it is now.',
+  move: 'Move to a hosted sandbox', moveHelp: 'Moved to HOST, the whole cluster with its files goes on without this page, and your own kubectl can reach it. What this browser has stays as it is now.',
   back: 'Bring back into this browser', backAsk: 'Put the sandbox’s cluster in the place of the one in this browser, and go on here? The sandbox itself stays until it has not been used for days.',
   working: 'moving the cluster', code: 'Class code', codeAsk: 'HOST gives sandboxes to those who know its class code.', codeWrong: 'That code is not right.', ok: 'OK',
   SandboxExpired: 'The sandbox that was here had been deleted, because it was not used for days. This is a new one.',
@@ -34,7 +34,7 @@ const ja: Strings = {
   here: 'このクラスターは、このブラウザーの中にあります。', notHosted: 'HOSTはサンドボックスをホストしていないため、このページはブラウザーの中のクラスターを使います。ページはすべて動きますが、手元のkubectlからは届きません。',
   kubectl: 'kubectlで使う', kubectlHelp: 'このファイルがあれば、手元のkubectlから同じクラスターを操作できます。ファイルかコマンドを知っている人は、誰でもこのサンドボックスを使えます。',
   download: 'kubeconfigをダウンロード', command: 'シェルで実行するコマンド',
-  move: 'ホスト型サンドボックスへ移す', moveHelp: 'クラスター全体をファイルごとHOSTへ送ります。ページを閉じても動き続け、kubectlからも届きます。このブラウザーの中のものは、今のまま残ります。',
+  move: 'ホスト型サンドボックスへ移す', moveHelp: 'HOSTへ移すと、クラスターはファイルごとそこへ送られ、ページを閉じても動き続け、手元のkubectlからも使えます。このブラウザーの中のものは、今のまま残ります。',
   back: 'このブラウザーへ戻す', backAsk: 'このブラウザーの中のクラスターを、サンドボックスのクラスターで置き換え、ここで続けますか?サンドボックスそのものは、しばらく使われなくなるまで残ります。',
   working: 'クラスターを移しています', code: 'クラスコード', codeAsk: 'HOSTでサンドボックスを作るには、クラスコードが必要です。', codeWrong: 'クラスコードが違います。', ok: 'OK',
   SandboxExpired: '前のサンドボックスは、しばらく使われなかったため削除されました。これは新しいサンドボックスです。',
@@ -174,13 +174,14 @@ async function bringBack(c: Cluster): Promise<void> {
 export class KubeSandbox extends HTMLElement {
   private c: Cluster | null = null
   private said = h('p', { role: 'status' })
+  private help = h('p', { class: 'dim' })
   private row = h('div', { class: 'row' })
   private unlisten: (() => void) | null = null
 
   connectedCallback(): void {
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' })
     root.adoptedStyleSheets = [sheet]
-    root.replaceChildren(this.said, this.row)
+    root.replaceChildren(this.said, this.help, this.row)
     this.setAttribute('role', 'region')
     this.setAttribute('aria-label', texts(this).region)
     this.hidden = service() === undefined
@@ -197,8 +198,8 @@ export class KubeSandbox extends HTMLElement {
   private draw(): void {
     const t = texts(this), sandbox = this.c?.sandbox
     const days = sandbox?.expireDays
-    this.said.textContent = fill(sandbox ? t.at + (days ? ` ${t.expires}` : '') : notHosted ? t.notHosted : hosted() ? t.none : t.here, days)
-    this.said.className = ''
+    this.said.textContent = fill(sandbox ? t.at + (days ? t.expires : '') : notHosted ? t.notHosted : hosted() ? t.none : t.here, days)
+    this.said.className = this.help.textContent = ''
     this.row.replaceChildren()
     if (sandbox) {
       this.row.append(
@@ -207,7 +208,7 @@ export class KubeSandbox extends HTMLElement {
           button(t.back, () => close(true), 'main'), button(strings(this).cancel, () => close(null)))])
           .then(yes => { if (yes) void this.work(bringBack) })))
     } else if (!notHosted && !hosted()) {
-      this.said.textContent += ` ${fill(t.moveHelp)}`
+      this.help.textContent = fill(t.moveHelp)
       this.row.append(button(t.move, () => void this.work(move), 'main'))
     }
   }

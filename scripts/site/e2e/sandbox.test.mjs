@@ -42,6 +42,7 @@ const clean = (page, but = /^$/) => assert.deepEqual(page.faults.filter(f => !bu
 /** A page of the static site whose script has other attributes. */
 async function authored(context, attributes) {
   const html = readFileSync(path.join(siteDir, 'index.html'), 'utf8').replace('data-offline="sw.js"', attributes)
+  await context.grantPermissions(['local-network-access']) // Chromium does not know that such a page is of this machine
   await context.route(site.url, route => route.fulfill({ contentType: 'text/html', body: html }))
   return tab(context, site.url)
 }
@@ -258,7 +259,7 @@ test('a host that has no sandboxes is told apart, and the page works', async () 
   assert.match((await complete(first(page))).output, /successfully rolled out/)
   await dock(page).getByText(/kept in this browser$/).waitFor()
   assert.equal(await place(page).getByRole('button').count(), 0)
-  clean(page, /\/new\)/)
+  clean(page, /\/new\?/)
   await context.close()
 })
 
