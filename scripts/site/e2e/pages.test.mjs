@@ -44,7 +44,7 @@ for (const file of pages) {
     }
     clearInterval(editors)
     assert.deepEqual(wrong, [])
-    assert.deepEqual(page.faults, [])
+    assert.deepEqual(page.faults.filter(f => !/\/new\?nodes=/.test(f)), []) // a page that asks this host for a sandbox finds that there are none
     await page.evaluate(() => scrollTo({ top: 0, behavior: 'instant' }))
     await page.screenshot({ path: path.join(shots, `${file.replace(/\W+/g, '-')}.png`), fullPage: true })
     await context.close()
