@@ -20,6 +20,8 @@ const FIRST_PAUSE = 250, LONGEST_PAUSE = 30_000
 const SILENCE = 10_000, LASTING_SILENCE = 45_000
 /** A page that is out of sight for so long, and runs nothing, lets go of the sandbox, in milliseconds. */
 const REST = 300_000
+/** How long an answer may take, in milliseconds. */
+const PATIENCE = 5000
 /** The id of frames of the port's own; a Cluster counts up from 1. */
 const OWN = 0x7fffffff
 
@@ -123,7 +125,7 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
   let unseen: ReturnType<typeof setTimeout> | undefined
   const page = typeof document === 'undefined' ? null : document
   const port: Port = {
-    patience: 5000,
+    get patience() { return up ? PATIENCE : 0 }, // who is not there will not answer
     onframe: () => {},
     onlost: () => {},
     send(frame) {
@@ -134,7 +136,7 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
       if (resting && frame.kind !== 'watch') wake() // what watches shows nothing to nobody
     },
     listen() {}, // what others run is not told
-    restart: () => { if (up) drop('the sandbox did not answer, so the connection to it was made anew') },
+    restart: () => drop(up ? 'the sandbox did not answer, so the connection to it was made anew' : 'there is no connection to the sandbox'),
     close() {
       if (closed) return
       closed = true
@@ -187,6 +189,7 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
     leave()
     waiting = []
     lasting.clear()
+    resting = false
     schedule()
     port.onlost(reason, false, how)
   }
@@ -235,7 +238,7 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
   async function failed(): Promise<void> {
     failures++
     const { gone, why } = await diagnose(sandbox)
-    if (closed) return
+    if (closed || socket) return
     if (gone || !once && failures >= ATTEMPTS) {
       port.close()
       port.onlost(why, true, gone ? 'gone' : undefined)

@@ -115,6 +115,11 @@ test('a lost connection is made again; what was under way is given up', async ()
   }
   assert.deepEqual(frames.map(f => f.code ?? f.kind), ['state', 'Disconnected'])
   assert.equal(lost.length, 1)
+  assert.equal(p.patience, 0)
+  p.restart('a command could not be stopped') // the reader does not wait for it
+  assert.deepEqual(lost[1], ['there is no connection to the sandbox', false, undefined])
+  mock.timers.tick(30_000 * 1.25)
+  p.send({ id: 3, kind: 'hello' })
   Fake.last.open()
   assert.deepEqual(Fake.last.kinds, ['hello'])
   p.close()

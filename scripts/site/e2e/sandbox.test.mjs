@@ -211,7 +211,11 @@ test('the connection is lost in the middle of a command', async () => {
   await dock(page).getByText('not connected to the sandbox').waitFor()
   await noticed(page, /it is tried again/)
   await page.screenshot({ path: path.join(shots, 'sandbox-apart.png') })
-  // A command that is begun now waits; Stop ends it.
+  // A command that is begun now waits for the connection, unless it is stopped.
+  await run(s)
+  await page.waitForTimeout(300)
+  await stop(s)
+  assert.match((await ended(s, 2000)).output, /there is no connection to the sandbox/)
   await edit(s, 'kubectl get deployment web')
   await run(s)
   await service.start()
