@@ -357,7 +357,7 @@ export async function run(s: Snippet, early: () => boolean = () => false): Promi
   }
   try {
     const script = stripPrompts(s.text, s.block.language)
-    const { steps } = await c.steps(script)
+    const { steps } = await Promise.race([c.steps(script), halted.then(() => ({ steps: [] }))])
     // Neighbouring commands that end by themselves are one script, comments and all.
     const groups: { text: string; endless: boolean }[] = []
     const encoded = new TextEncoder().encode(script)

@@ -215,7 +215,7 @@ test('the connection is lost in the middle of a command', async () => {
   await run(s)
   await page.waitForTimeout(300)
   await stop(s)
-  assert.match((await ended(s, 2000)).output, /there is no connection to the sandbox/)
+  assert.match((await ended(s, 2000)).status, /stopped \(130\)/)
   await edit(s, 'kubectl get deployment web')
   await run(s)
   await service.start()
