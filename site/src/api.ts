@@ -327,6 +327,9 @@ export class Cluster {
   /** Was the cluster found in the storage, rather than booted? */
   restored = false
 
+  /** The cluster was closed, or is lost for good: create() gives another one. */
+  get isClosed(): boolean { return this.closed !== null }
+
   /** Runs a shell script in a terminal of the cluster. */
   run(script: string, options: RunOptions = {}): Run {
     this.check()

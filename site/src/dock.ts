@@ -7,7 +7,7 @@
 import type { Cluster, State } from './api.ts'
 import css from './dock.css'
 import { strings } from './i18n.ts'
-import { cluster, onCluster, service } from './page.ts'
+import { cluster, hosted as wantsHosted, onCluster, service } from './page.ts'
 import { h } from './snippet.ts'
 
 const speeds = [0.5, 1, 2, 5, 10, 50, 100]
@@ -103,10 +103,10 @@ class Dock extends HTMLElement {
   }
 
   private paint(): void {
-    const t = strings(), s = this.state, hosted = !!this.c?.sandbox
+    const t = strings(), s = this.state, hosted = this.c ? !!this.c.sandbox : wantsHosted()
     this.word.textContent = !s ? t.off : `${s.busy ? t.busy : t.idle} · ${!s.saved ? t.notSaved : hosted ? t.hosted : s.storage === 'memory' ? t.notKept : t.kept}`
     if (this.apart) this.word.textContent = t.apart
-    this.word.className = `word ${s?.busy ? 'busy' : ''} ${this.apart || s && !s.saved ? 'bad' : ''}`
+    this.word.className = `word ${s?.busy && !this.apart ? 'busy' : ''} ${this.apart || s && !s.saved ? 'bad' : ''}`
     // The time of a sandbox is everybody's.
     this.pace.hidden = this.buttons['pause']!.hidden = hosted
     if (s) this.speed.value = String(s.speed)

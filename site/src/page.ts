@@ -42,6 +42,7 @@ const stateDir = '/var/lib/kubonsai/page'
 
 export let settings: Settings = { name: 'default', dock: true, preload: true }
 let opening: Promise<Cluster> | null = null
+let current: Cluster | null = null // what opening has become
 let prepared: Promise<void> | null = null
 let gone = false // the cluster that was shown does not exist any more
 const listeners = new Set<(c: Cluster) => void>()
@@ -102,22 +103,22 @@ export const localOptions = (): CreateOptions => ({
 
 /** The page's cluster; booted, restored or attached to on the first call. */
 export function cluster(): Promise<Cluster> {
+  if (current?.sandbox && current.isClosed) { // it is gone: another one takes its place
+    opening = current = null
+    gone = true
+  }
   if (opening) return opening
   const started = service() === undefined ? create(localOptions()) : import('./sandbox.ts').then(s => s.open())
   opening = started
   started.then(c => {
     if (gone) forget()
     gone = false
+    current = c
     try { localStorage.setItem(`kubonsai:used:${settings.name}`, '1') } catch { /* no storage */ }
     c.on('lost', ({ reset }) => {
       if (!reset) return
       forget()
       void prepare(c)
-    })
-    c.on('notice', ({ code }) => {
-      if (code !== 'Gone' || opening !== started) return
-      gone = true // what is asked next gets another one
-      opening = null
     })
     for (const fn of listeners) fn(c)
   }, () => { opening = null })

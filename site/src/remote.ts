@@ -384,7 +384,7 @@ export async function openSandbox(o: CreateOptions): Promise<Cluster> {
     remember(name, service, made)
     const c = await attach(made, o)
     c.restored = false
-    if (known) c.emit('notice', { level: 'warning', code: 'SandboxExpired', message: 'the sandbox that was here had been deleted; this is a new one' })
+    if (known) c.emit('notice', { level: 'warning', code: 'SandboxExpired', message: 'the sandbox that was here does not exist any more; this is a new one' })
     return c
   }
   // Two tabs that open at once get one sandbox.

@@ -20,7 +20,7 @@ const en = {
   move: 'Move to a hosted sandbox', moveHelp: 'Moved to HOST, the whole cluster with its files goes on without this page, and your own kubectl can reach it. What this browser has stays as it is now.',
   back: 'Bring back into this browser', backAsk: 'Put the sandbox’s cluster in the place of the one in this browser, and go on here? The sandbox itself stays until it has not been used for days.',
   working: 'moving the cluster', code: 'Class code', codeAsk: 'HOST gives sandboxes to those who know its class code.', codeWrong: 'That code is not right.', ok: 'OK',
-  SandboxExpired: 'The sandbox that was here had been deleted, because it was not used for days. This is a new one.',
+  SandboxExpired: 'The sandbox that was here does not exist any more. This is a new one.',
   MovedGone: 'The hosted sandbox does not exist any more. This is the cluster of this browser, as it was before the move.',
   Gone: 'The hosted sandbox does not exist any more. The next command begins with another one.',
   Disconnected: 'The connection to the hosted sandbox is lost; it is tried again.',
@@ -37,7 +37,7 @@ const ja: Strings = {
   move: 'ホスト型サンドボックスへ移す', moveHelp: 'HOSTへ移すと、クラスターはファイルごとそこへ送られ、ページを閉じても動き続け、手元のkubectlからも使えます。このブラウザーの中のものは、今のまま残ります。',
   back: 'このブラウザーへ戻す', backAsk: 'このブラウザーの中のクラスターを、サンドボックスのクラスターで置き換え、ここで続けますか?サンドボックスそのものは、しばらく使われなくなるまで残ります。',
   working: 'クラスターを移しています', code: 'クラスコード', codeAsk: 'HOSTでサンドボックスを作るには、クラスコードが必要です。', codeWrong: 'クラスコードが違います。', ok: 'OK',
-  SandboxExpired: '前のサンドボックスは、しばらく使われなかったため削除されました。これは新しいサンドボックスです。',
+  SandboxExpired: '前のサンドボックスはもうありません。これは新しいサンドボックスです。',
   MovedGone: 'ホスト型サンドボックスはもうありません。これは、移す前の、このブラウザーのクラスターです。',
   Gone: 'ホスト型サンドボックスはもうありません。次のコマンドから別のサンドボックスになります。',
   Disconnected: 'ホスト型サンドボックスとの接続が切れました。再接続を試みています。',
@@ -218,7 +218,7 @@ export class KubeSandbox extends HTMLElement {
     for (const b of this.row.querySelectorAll('button')) b.disabled = true
     this.said.textContent = `${texts(this).working} …`
     try {
-      await what(await cluster())
+      await what(this.c ?? await cluster())
     } catch (err) {
       this.draw()
       this.fail(err)

@@ -69,6 +69,10 @@ test('a block runs on the sandbox, tabs share it, a reload keeps it, and no modu
   await stop(watch)
   assert.match((await ended(watch)).status, /stopped \(130\)/)
   assert.ok(Date.now() - begin < 3000)
+  // The terminal of the page is in the same cluster.
+  await page.locator('main kube-terminal').click()
+  await page.keyboard.type('kubectl get deployment web\n')
+  await until(() => page.locator('main kube-terminal .xterm-rows').innerText(), text => /web\s+4\/4/.test(text.replaceAll('\u00a0', ' ')))
   // The controls of time are gone, the word says where it is.
   await dock(page).getByText(/hosted sandbox$/).waitFor()
   assert.equal(await dock(page).getByRole('combobox', { name: 'Speed' }).isVisible(), false)
@@ -150,9 +154,13 @@ test('a cluster of the browser moves to a sandbox and back', async () => {
   const panel = dock(page).locator('kube-sandbox')
   await panel.getByText('This cluster lives in this browser.').waitFor()
   await page.screenshot({ path: path.join(shots, 'sandbox-move.png') })
-  await Promise.all([page.waitForEvent('load'), panel.getByRole('button', { name: 'Move to a hosted sandbox' }).click()])
-  await dock(page).getByText(/hosted sandbox$/).waitFor()
-  await shows(s, 'successfully rolled out') // what was shown is shown
+  const other = await tab(context, site.url)
+  await run(block(other, 'kubectl get nodes')) // it shows what the first tab has made of it
+  await shows(block(other, 'kubectl get nodes'), 'AlreadyExists')
+  await Promise.all([other.waitForEvent('load'), page.waitForEvent('load'), panel.getByRole('button', { name: 'Move to a hosted sandbox' }).click()])
+  for (const p of [page, other]) await dock(p).getByText(/hosted sandbox$/).waitFor()
+  await shows(s, /AlreadyExists[\s\S]*successfully rolled out/) // what was shown is shown
+  await other.close()
   const sandbox = await kept(page, 'default')
   assert.equal((await names(sandbox, '/api/v1/namespaces/default/pods')).length, 2)
   await edit(s, 'kubectl scale deployment moved --replicas=3; kubectl rollout status deployment moved; cat note; echo hosted >> note')
@@ -172,7 +180,21 @@ test('a cluster of the browser moves to a sandbox and back', async () => {
   await edit(s, 'kubectl delete deployment moved')
   await complete(s)
   assert.deepEqual(await names(sandbox, '/apis/apps/v1/namespaces/default/deployments'), ['moved'])
-  clean(page)
+  // Moved again, to a sandbox that is then deleted: the browser's cluster is as it was.
+  await dock(page).getByRole('button', { name: 'Sandbox' }).click()
+  await Promise.all([page.waitForEvent('load'), panel.getByRole('button', { name: 'Move to a hosted sandbox' }).click()])
+  await dock(page).getByText(/hosted sandbox$/).waitFor()
+  const again = await kept(page, 'default')
+  assert.notEqual(again.server, sandbox.server)
+  await api(again, '/-/', { method: 'DELETE' })
+  await page.reload()
+  await noticed(page, /as it was before the move/)
+  await dock(page).getByText(/kept in this browser$/).waitFor()
+  await edit(s, 'kubectl get deployments; cat note')
+  assert.match((await complete(s)).output, /No resources found[\s\S]*mine\s+hosted/)
+  await page.reload()
+  await dock(page).getByText(/kept in this browser$/).waitFor()
+  clean(page, /status of 404|WebSocket connection/)
   await context.close()
 })
 
