@@ -3,8 +3,10 @@
 // The compiler's caller makes room on the Go stack and writes the return address
 // there, a constant of which most is the caller's number. Here the callee does
 // that, once per function instead of once per call; the return address is its
-// second parameter, and the caller adds the number of the block to resume to its
-// own number, which it keeps in a local. Where a call has no return address of
+// second parameter, and the caller adds the place to resume at (resume.go) to its
+// own number, which it keeps in a local; another local has the address of the
+// place that the code has come to, so that the next one's is often that and one.
+// Where a call has no return address of
 // its own (a jump to another function; the runtime's assembly; the loop that
 // resumes), the one on the stack is taken off and given as the parameter.
 

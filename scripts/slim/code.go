@@ -19,7 +19,9 @@
 //   - a call of a function that never returns (a nil check's, a bounds check's,
 //     that of the stack's growth) needs no code for a return.
 //
-// calls.go then changes how functions call each other.
+// resume.go then numbers the places anew where functions are resumed, calls.go
+// changes how functions call each other, frame.go how they address their frames,
+// and fold.go has functions of the same code share a body.
 
 package main
 

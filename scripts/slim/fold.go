@@ -27,9 +27,14 @@ type function struct {
 
 func newFunction(n int, locals []byte, list []instruction) function {
 	address := (gowasm.FirstFunction + n) << 16
-	return function{slices.Clone(locals), list, slices.IndexFunc(list, func(in instruction) bool {
-		return in.op == opI64Const && in.arg == address
-	})}
+	f := function{slices.Clone(locals), list, -1}
+	for i, in := range list {
+		if in.op == opI64Const && in.arg == address && follows(list[i:], opI64Const, opLocalSet) && list[i+1].arg == localBase {
+			f.base = i
+			break
+		}
+	}
+	return f
 }
 
 // fold returns the functions that are kept, and has all refer to these; same says

@@ -8,9 +8,7 @@
 
 package main
 
-import (
-	"slices"
-)
+import "slices"
 
 const (
 	frameReach = 64  // how far below the frame's end the frame pointer points
