@@ -346,9 +346,8 @@ func (s *Session) Namespace() (namespace string, explicit bool, err error) {
 	return t.namespace, t.explicitNamespace, nil
 }
 
-// checkTimeout judges --request-timeout: seconds, or a duration with its unit.
-// Nothing more is done with it, for the simulated server answers at once.
-// requestTimeout reads --request-timeout; 0 is for ever.
+// requestTimeout reads --request-timeout: seconds, or a duration with its unit;
+// 0 is for ever. Only watches heed it, for the simulated server answers at once.
 func requestTimeout(text string) (time.Duration, error) {
 	if n, err := strconv.Atoi(text); err == nil || text == "" {
 		return time.Duration(n) * time.Second, nil
