@@ -63,6 +63,7 @@ clients: ## client-go, controller-runtime and Helm against the server
 
 parity: dist/real-kubectl ## build the real kubectl and compare it with ours
 	go test ./sim/kubectl -run Parity
+	go test -parallel 8 ./sim/httpserver -run RealKubectl
 
 size: ## tell what the browser's module is made of
 	go run ./scripts/size -brotli dist/site/kubonsai.wasm

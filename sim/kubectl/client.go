@@ -429,6 +429,10 @@ func (s *Session) Follow(w rest.Watch, timeout time.Duration, fn func(rest.Event
 	defer w.Stop()
 	var q kernel.WaitQueue
 	w.Notify(q.Wake)
+	limited := timeout == 0 // by --request-timeout, after which a watch just ends
+	if limited {
+		timeout, _ = requestTimeout(s.Global.RequestTimeout) // which has been checked
+	}
 	deadline := s.Now().Add(timeout)
 	for {
 		for {
@@ -454,7 +458,7 @@ func (s *Session) Follow(w rest.Watch, timeout time.Duration, fn func(rest.Event
 		wait := time.Duration(-1)
 		if timeout > 0 {
 			if wait = deadline.Sub(s.Now()); wait <= 0 {
-				return true, nil
+				return !limited, nil
 			}
 		}
 		if _, err := s.Proc.WaitTimeout(&q, wait); err != nil {

@@ -4,14 +4,18 @@
 package kubectl
 
 import (
+	"bytes"
+	"fmt"
 	"net/url"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/kubonsai/kubonsai/sim/api"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
-	"github.com/kubonsai/kubonsai/sim/kubectl/printer"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 )
 
@@ -101,40 +105,109 @@ func (o *clusterInfoDumpOptions) Run(s *Session) error {
 	if err != nil {
 		return err
 	}
-	dump := func(p printer.Printer, resource, namespace string) error {
+	extension := ".txt"
+	if o.print.Output == "json" || o.print.Output == "yaml" {
+		extension = "." + o.print.Output
+	}
+	dump := func(resource, namespace, file string) ([]metav1.Object, error) {
 		m, err := mapper.Find(resource)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		list, err := c.List(m, namespace, nil, 0)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		typed := new(metav1.List)
 		if err := api.FromTree(list, typed); err != nil {
-			return err
+			return nil, err
 		}
 		for _, obj := range typed.Items { // as in lists of the real one's clients
 			*obj.GetTypeMeta() = metav1.TypeMeta{}
 		}
-		return p.Print(typed, s.Stdout)
+		var b bytes.Buffer
+		if err := p.Print(typed, &b); err != nil {
+			return nil, err
+		}
+		return typed.Items, o.write(s, path.Join(namespace, file)+extension, b.Bytes())
 	}
-	if err := dump(p, "nodes", ""); err != nil {
+	if _, err := dump("nodes", "", "nodes"); err != nil {
 		return err
 	}
 	namespaces := o.namespaces
 	if len(namespaces) == 0 {
-		namespaces = []string{"kube-system", "default"}
+		current, _, err := s.Namespace()
+		if err != nil {
+			return err
+		}
+		namespaces = []string{"kube-system", current}
 	}
 	if o.allNamespaces {
-		namespaces = []string{""}
+		namespaces = nil
+		m, err := mapper.Find("namespaces")
+		if err != nil {
+			return err
+		}
+		list, err := c.List(m, "", nil, 0)
+		if err != nil {
+			return err
+		}
+		for _, ns := range tree.Maps(list, "items") {
+			namespaces = append(namespaces, tree.Name(ns))
+		}
 	}
 	for _, ns := range namespaces {
-		for _, r := range []string{"events", "replicationcontrollers", "services", "daemonsets.apps", "deployments.apps", "replicasets.apps", "pods"} {
-			if err := dump(p, r, ns); err != nil {
+		for _, r := range [][2]string{{"events", "events"}, {"replicationcontrollers", "replication-controllers"}, {"services", "services"},
+			{"daemonsets.apps", "daemonsets"}, {"deployments.apps", "deployments"}, {"replicasets.apps", "replicasets"}} {
+			if _, err := dump(r[0], ns, r[1]); err != nil {
 				return err
 			}
 		}
+		pods, err := dump("pods", ns, "pods")
+		if err != nil {
+			return err
+		}
+		for _, obj := range pods {
+			if pod, ok := obj.(*corev1.Pod); ok {
+				if err := o.write(s, path.Join(ns, pod.Name, "logs.txt"), s.podLogs(pod)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if o.toFiles() {
+		s.Printf("Cluster info dumped to %s\n", o.directory)
 	}
 	return nil
+}
+
+func (o *clusterInfoDumpOptions) toFiles() bool { return o.directory != "" && o.directory != "-" }
+
+// write puts one part of the dump where it belongs.
+func (o *clusterInfoDumpOptions) write(s *Session, file string, data []byte) error {
+	if !o.toFiles() {
+		_, err := s.Stdout.Write(data)
+		return err
+	}
+	full := s.Path(path.Join(o.directory, file))
+	if err := s.FS.MkdirAll(path.Dir(full), 0o755); err != nil {
+		return err
+	}
+	return s.FS.WriteFile(full, data, 0o644)
+}
+
+// podLogs are the logs of all containers of a pod.
+func (s *Session) podLogs(pod *corev1.Pod) []byte {
+	var b bytes.Buffer
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		fmt.Fprintf(&b, "==== START logs for container %s of pod %s/%s ====\n", c.Name, pod.Namespace, pod.Name)
+		resp, err := s.connect("GET", pod, "log", url.Values{"container": {c.Name}})
+		if err != nil {
+			fmt.Fprintf(&b, "Request log error: %s\n", err)
+		} else {
+			b.Write(resp.Body)
+		}
+		fmt.Fprintf(&b, "==== END logs for container %s of pod %s/%s ====\n", c.Name, pod.Namespace, pod.Name)
+	}
+	return b.Bytes()
 }

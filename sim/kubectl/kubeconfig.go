@@ -320,7 +320,7 @@ func (s *Session) target() (*target, error) {
 	if t.as == "" && (g.AsUID != "" || len(g.AsGroup) > 0 || len(g.AsUserExtra) > 0) {
 		return nil, fmt.Errorf("requesting uid, groups or user-extra for %s without impersonating a user", tree.String(context, "user"))
 	}
-	if err := checkTimeout(g.RequestTimeout); err != nil {
+	if _, err := requestTimeout(g.RequestTimeout); err != nil {
 		return nil, err
 	}
 	t.asUID, t.asGroups = g.AsUID, g.AsGroup
@@ -346,14 +346,15 @@ func (s *Session) Namespace() (namespace string, explicit bool, err error) {
 	return t.namespace, t.explicitNamespace, nil
 }
 
-// checkTimeout judges --request-timeout: seconds, or a duration with its unit.
-// Nothing more is done with it, for the simulated server answers at once.
-func checkTimeout(text string) error {
-	if _, err := strconv.Atoi(text); err == nil || text == "" {
-		return nil
+// requestTimeout reads --request-timeout: seconds, or a duration with its unit;
+// 0 is for ever. Only watches heed it, for the simulated server answers at once.
+func requestTimeout(text string) (time.Duration, error) {
+	if n, err := strconv.Atoi(text); err == nil || text == "" {
+		return time.Duration(n) * time.Second, nil
 	}
-	if _, err := time.ParseDuration(text); err != nil {
-		return errors.New("Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)")
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, errors.New("Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)")
 	}
-	return nil
+	return d, nil
 }

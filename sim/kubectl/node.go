@@ -17,7 +17,6 @@ import (
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	"github.com/kubonsai/kubonsai/sim/kubectl/smerge"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
-	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
 func cordonCommand() *Command {
@@ -186,10 +185,8 @@ func (o *drainOptions) Run(s *Session) error {
 			s.Errorf(" %s\n", n)
 		}
 	}
-	if len(fatal) == 1 {
-		if list, ok := fatal[0].(Aggregate); ok { // printed without "error: ", as upstream's list within a list is
-			return &rest.ExitError{Code: 1, Message: list.Error()}
-		}
+	if len(fatal) == 1 { // printed without "error: ", as upstream's list within a list is
+		return listed{fatal[0]}
 	}
 	return NewAggregate(fatal)
 }
