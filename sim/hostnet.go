@@ -83,10 +83,13 @@ func (n names) Query(_ *network.Namespace, server netip.Addr, name string) (netw
 }
 
 // tracer is what kubonsai trace asks: about the current cluster.
-func (m *Machine) tracer() *simctl.Tracer {
+func (m *Machine) tracer() *simctl.Tracer { return m.tracerOf(m.running) }
+
+// tracerOf explains connections to a cluster, which is asked for anew each time.
+func (m *Machine) tracerOf(cluster func() *Cluster) *simctl.Tracer {
 	return &simctl.Tracer{
 		Proxy: func() *proxy.Proxy {
-			if c := m.running(); c != nil {
+			if c := cluster(); c != nil {
 				return c.proxy
 			}
 			return nil
@@ -96,11 +99,26 @@ func (m *Machine) tracer() *simctl.Tracer {
 			if err == nil && addrs[0].IsLoopback() && (m.net.Listening(int(port)) || m.gateway(netip.AddrPortFrom(addrs[0], port)) == nil) {
 				return m.net
 			}
-			return m.running().readerNet
+			return cluster().readerNet
 		},
-		PodNet: func(namespace, pod string) *network.Namespace { return m.running().podNet(namespace, pod) },
+		Published: func(host string, port uint16) (string, netip.AddrPort, *simctl.Tracer) {
+			if addrs, err := m.net.Lookup(host); err != nil || !addrs[0].IsLoopback() && addrs[0] != readerAddr {
+				return "", netip.AddrPort{}, nil
+			}
+			for _, c := range m.clusters {
+				for _, p := range c.spec.Ports {
+					if c.up && p.HostPort == int(port) {
+						node := c.spec.Nodes[p.Node].Name
+						addr, _ := c.kubelet.NodeAddr(node)
+						return node, netip.AddrPortFrom(addr, uint16(p.ContainerPort)), m.tracerOf(func() *Cluster { return c })
+					}
+				}
+			}
+			return "", netip.AddrPort{}, nil
+		},
+		PodNet: func(namespace, pod string) *network.Namespace { return cluster().podNet(namespace, pod) },
 		Ingress: func(pod string, r *network.Request) (string, container.IngressRoute, bool) {
-			return m.running().ingress.Explain(pod, r)
+			return cluster().ingress.Explain(pod, r)
 		},
 	}
 }

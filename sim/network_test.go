@@ -338,3 +338,34 @@ func TestMachineTools(t *testing.T) {
 		}
 	}
 }
+
+// Corners of Services: published ports of another cluster, hints, and what load
+// balancers ask nodes.
+func TestServiceCorners(t *testing.T) {
+	c, err := New(Options{Seed: 1, ImagesPresent: true, Log: func(text string) { t.Error(text) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	do(t, c, "1", `printf 'kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: two\nnodes:\n- role: control-plane\n  extraPortMappings: [{containerPort: 30080, hostPort: 8088}]\n- role: worker\n- role: worker\n' > two.yaml
+kind create cluster --config two.yaml --wait 5m 2>/dev/null; sleep 60
+kubectl label node two-worker topology.kubernetes.io/zone=a; kubectl label node two-worker2 topology.kubernetes.io/zone=b
+kubectl create deployment web --image=nginx --replicas=2; sleep 20
+kubectl create service nodeport web --tcp=80 --node-port=30080
+kubectl expose deployment web --name=lb --type=LoadBalancer --port=80; kubectl patch svc lb -p '{"spec":{"externalTrafficPolicy":"Local"}}'
+for n in a b; do kubectl run $n --image=curlimages/curl --overrides='{"spec":{"nodeSelector":{"topology.kubernetes.io/zone":"'$n'"}}}' --command -- sleep 9999; done; sleep 20`)
+	for _, x := range []struct{ line, want string }{
+		{"curl -s -o /dev/null -w '%{http_code}\n' localhost:8088; kubonsai trace localhost:8088 | sed -n '2,3p;$p'", "200\npublished  port 8088 of this machine is 30080 of node two-control-plane\nservice    default/web (NodePort), by its nodePort 30080 on node two-control-plane\nresult     connects\n"},
+		{"kubectl config use-context kind-kind >/dev/null; kubonsai trace localhost:8088 | sed -n '2p;$p'; kubectl config use-context kind-two >/dev/null", "published  port 8088 of this machine is 30080 of node two-control-plane\nresult     connects\n"},
+		{"kubonsai trace --from a http://web | grep -c hints; kubectl get endpointslices -o yaml | grep -c forZones", "0\n0\n"},
+		{`kubectl patch svc web -p '{"spec":{"trafficDistribution":"PreferSameZone"}}'; sleep 5; kubectl get endpointslices -l kubernetes.io/service-name=web -o jsonpath='{range .items[*].endpoints[*]}{.hints.forZones[0].name}{"\n"}{end}' | sort`, "service/web patched\na\nb\n"},
+		{"kubonsai trace --from a http://web | sed -nE 's/^ +([0-9.:]+) pod .*( on .*)/\\1\\2/; /hints|on two/p'", "hints      1 of 2 endpoints are meant for zone a\n10.244.1.2:80 on two-worker\n"},
+		{"for i in 1 2 3 4 5 6; do kubectl exec b -- curl -s -o /dev/null web; done; for p in $(kubectl get pods -l app=web -o jsonpath='{range .items[*]}{.spec.nodeName}/{.metadata.name} {end}'); do echo ${p%/*} $(kubectl logs ${p#*/} | grep -c '\"curl'); done | sort", "two-worker 1\ntwo-worker2 6\n"},
+		{`kubectl patch svc web -p '{"spec":{"trafficDistribution":"PreferSameNode"}}'; sleep 5; kubonsai trace --from a http://web | grep hints`, "service/web patched\nhints      1 of 2 endpoints are meant for node two-worker\n"},
+		{"kubectl scale deployment web --replicas=1 >/dev/null; sleep 20; P=$(kubectl get svc lb -o jsonpath='{.spec.healthCheckNodePort}'); for n in 2 3 4; do curl -s -o /dev/null -w '%{http_code}\n' 172.18.0.$((n+1)):$P; done | sort | uniq -c | tr -s ' '; curl -s 172.18.0.4:$P | grep -v ndpoints; curl -s 172.18.0.3:$((P+1)) || echo $?", " 1 200\n 2 503\n{\n\t\"service\": {\n\t\t\"namespace\": \"default\",\n\t\t\"name\": \"lb\"\n\t},\n\t\"serviceProxyHealthy\": true\n}\n7\n"},
+	} {
+		if got := do(t, c, "1", x.line); got != x.want {
+			t.Errorf("$ %s\n got %q\nwant %q", x.line, got, x.want)
+		}
+	}
+}

@@ -121,7 +121,7 @@ func (c *Cluster) wire(state *kept) error {
 	c.kubelet = kubelet.New(kubelet.Options{
 		Clock: c.clock, Kernel: c.kernel, Client: client.New(c.server, "kubelet"), Factory: c.factory,
 		Runtime: c.runtime, Network: c.network, Seed: c.seed, ImagesPresent: c.spec.ImagesPresent, Token: c.podToken, FirstNode: c.spec.FirstNode,
-		PodNet: c.spec.PodSubnet, DNS: c.dnsAddress(),
+		PodNet: c.spec.PodSubnet, DNS: c.dnsAddress(), HealthCheck: c.proxy.HealthCheck,
 	})
 	c.server.SetNodeProxy(nodeProxy{c.kubelet})
 	c.server.SetWebhooks(webhooks{c})

@@ -67,6 +67,9 @@ type Options struct {
 	ImagesPresent bool
 	// Token makes the content of a service account token; nil is a placeholder.
 	Token func(namespace, serviceAccount, pod string) string
+	// HealthCheck is who answers at a port of a node that nothing is bound to: kube-proxy for
+	// load balancers; nil, or a nil result, is nobody.
+	HealthCheck func(node string, port int) network.Handler
 	// DNS is the cluster's name server; "" is 10.96.0.10.
 	DNS string
 	// Domain is the cluster's DNS domain; "" is cluster.local.
@@ -203,6 +206,9 @@ func (k *Kubelet) joinNetwork(n *node) {
 	n.ns = k.Network.NewNamespace("node/"+n.Name, n.addr)
 	gateway := k.FirstNode.As4()
 	gateway[3] = 1
+	if k.HealthCheck != nil {
+		n.ns.Extra = func(port int) network.Handler { return k.HealthCheck(n.Name, port) }
+	}
 	n.ns.DNS = network.DNSConfig{Nameservers: []string{netip.AddrFrom4(gateway).String()}}
 }
 

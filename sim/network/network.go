@@ -279,6 +279,8 @@ type Namespace struct {
 	DNS       DNSConfig             // /etc/resolv.conf
 	NodePorts bool                  // NodePorts of the cluster answer on this namespace's localhost
 	Gateway   bool                  // its localhost, too, leads on through the network's gateway
+	// Extra says who answers at a port that nothing is bound to; nil for nobody.
+	Extra     func(port int) Handler
 	net       *Network
 	listeners []*Listener
 	closed    bool
@@ -482,6 +484,11 @@ func (n *Network) listener(from *Namespace, at netip.AddrPort) (*Listener, Kind)
 		return nil, Unreachable
 	}
 	l := owner.listener(int(at.Port()))
+	if l == nil && owner.Extra != nil {
+		if h := owner.Extra(int(at.Port())); h != nil {
+			l = &Listener{Port: int(at.Port()), Handler: h, ns: owner}
+		}
+	}
 	if l == nil || l.Local && owner != from {
 		return nil, Refused
 	}

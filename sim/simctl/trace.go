@@ -5,6 +5,7 @@ package simctl
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,10 @@ type Tracer struct {
 	Proxy func() *proxy.Proxy
 	// Here is where a connection of this machine meets those rules.
 	Here func(host string, port uint16) *network.Namespace
+	// Published says where a port of this machine leads that a cluster's nodes
+	// are published on: the node, its address, and who explains that cluster. The
+	// Tracer is nil when the port is none.
+	Published func(host string, port uint16) (node string, to netip.AddrPort, of *Tracer)
 	// PodNet is the network of a running pod; nil when there is no such pod.
 	PodNet func(namespace, pod string) *network.Namespace
 	// Ingress explains a request that has reached a pod; ok is false when no
@@ -107,7 +112,13 @@ func trace(c *program.Context, t *Tracer, args []string) int {
 	} else {
 		fmt.Fprintf(c.Stdout, "from this machine (%s)\n", from.Addr())
 	}
-	x := rules.Trace(from, proto, host, port)
+	at, number := host, port
+	if node, to, of := t.Published(host, port); of != nil && pod == "" && proto == network.TCP {
+		printSteps(c.Stdout, []proxy.Step{{Rule: "published", Result: fmt.Sprintf("port %d of this machine is %d of node %s", port, to.Port(), node)}})
+		t, at, number = of, to.Addr().String(), to.Port()
+		rules, from = t.Proxy(), t.Here(at, number)
+	}
+	x := rules.Trace(from, proto, at, number)
 	printSteps(c.Stdout, x.Steps)
 	if x.Connects {
 		r := &network.Request{Method: "GET", Host: header, Path: path, TLS: port == 443}

@@ -241,6 +241,25 @@ func (c *Controller) plan(s *corev1.Service, have []*discoveryv1.EndpointSlice) 
 	return out
 }
 
+// hints say for whom an endpoint is meant, as the service's trafficDistribution
+// asks; there are none for endpoints that are not ready (KEP-4444, KEP-3015).
+func hints(s *corev1.Service, e *discoveryv1.Endpoint) *discoveryv1.EndpointHints {
+	if s.Spec.TrafficDistribution == nil || !*e.Conditions.Ready {
+		return nil
+	}
+	var h discoveryv1.EndpointHints
+	if e.Zone != nil {
+		h.ForZones = []discoveryv1.ForZone{{Name: *e.Zone}}
+	}
+	if *s.Spec.TrafficDistribution == corev1.ServiceTrafficDistributionPreferSameNode && e.NodeName != nil {
+		h.ForNodes = []discoveryv1.ForNode{{Name: *e.NodeName}}
+	}
+	if h.ForZones == nil && h.ForNodes == nil {
+		return nil
+	}
+	return &h
+}
+
 // endpoints are the service's pods by the ports they serve, in order of name.
 func (c *Controller) endpoints(s *corev1.Service) map[string]*wanted {
 	out := map[string]*wanted{}
@@ -271,6 +290,7 @@ func (c *Controller) endpoints(s *corev1.Service) map[string]*wanted {
 		if h := controller.HostnameFor(p, s); h != "" {
 			e.Hostname = &h
 		}
+		e.Hints = hints(s, &e)
 		key := portsKey(ports)
 		if out[key] == nil {
 			out[key] = &wanted{ports: ports}

@@ -6,6 +6,7 @@
 package proxy
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/clock"
 	"github.com/kubonsai/kubonsai/sim/controller"
+	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/network"
 	"github.com/kubonsai/kubonsai/sim/seed"
 )
@@ -33,6 +35,7 @@ type Proxy struct {
 	pods       *client.Informer[*corev1.Pod]
 	policies   *client.Informer[*networkingv1.NetworkPolicy]
 	namespaces *client.Informer[*corev1.Namespace]
+	nodes      *client.Informer[*corev1.Node]
 	affinity   map[affinityKey]affinity
 	// Domain is the cluster's DNS domain.
 	Domain string
@@ -79,7 +82,7 @@ const (
 func New(clk *clock.Clock, src *seed.Source, net *network.Network, f *client.Factory) *Proxy {
 	p := &Proxy{clock: clk, random: src.Stream("kube-proxy"), net: net, affinity: map[affinityKey]affinity{}, Domain: "cluster.local",
 		services: client.InformerFor[*corev1.Service](f), slices: client.InformerFor[*discoveryv1.EndpointSlice](f), pods: client.InformerFor[*corev1.Pod](f),
-		policies: client.InformerFor[*networkingv1.NetworkPolicy](f), namespaces: client.InformerFor[*corev1.Namespace](f)}
+		policies: client.InformerFor[*networkingv1.NetworkPolicy](f), namespaces: client.InformerFor[*corev1.Namespace](f), nodes: client.InformerFor[*corev1.Node](f)}
 	p.services.AddIndex(byAddress, func(s *corev1.Service) []string {
 		out := slices.Clone(s.Spec.ClusterIPs)
 		if len(out) == 0 && s.Spec.ClusterIP != "" {
@@ -135,6 +138,7 @@ type route struct {
 	keep    bool                // the client's address is kept
 	fromPod *corev1.Pod         // nil when it comes from elsewhere
 	ends    []Endpoint          // where it may be sent; the address itself when there is no service
+	near    string              // what the endpoints were narrowed to by their hints: "node x", "zone y"
 	all     int                 // how many endpoints there were before the traffic policy
 	shutOut bool                // by the service's loadBalancerSourceRanges
 	fail    network.Kind
@@ -393,6 +397,7 @@ func (p *Proxy) onPodNetwork(e Endpoint) bool {
 // where the traffic policy is Local, of the entry node only.
 func (p *Proxy) endpoints(r *route) {
 	var ready, terminating []Endpoint
+	var hints []*discoveryv1.EndpointHints // of the ready ones
 	for _, s := range p.slices.ByIndex(byService, client.Key(r.svc)) {
 		if s.AddressType != discoveryv1.AddressTypeIPv4 {
 			continue
@@ -419,7 +424,7 @@ func (p *Proxy) endpoints(r *route) {
 			}
 			switch c := &e.Conditions; {
 			case c.Ready == nil || *c.Ready:
-				ready = append(ready, x)
+				ready, hints = append(ready, x), append(hints, e.Hints)
 			case c.Serving != nil && *c.Serving && c.Terminating != nil && *c.Terminating:
 				terminating = append(terminating, x)
 			}
@@ -435,9 +440,85 @@ func (p *Proxy) endpoints(r *route) {
 	if r.all == 0 {
 		r.all = len(terminating)
 	}
+	if !r.local {
+		ready = p.nearest(r, ready, hints)
+	}
 	if r.ends = usable(ready); len(r.ends) == 0 {
 		r.ends = usable(terminating)
 	}
+}
+
+// nearest narrows endpoints to those whose hints are for the node, else for its
+// zone, if every endpoint has such hints and some are for it (KEP-4444).
+func (p *Proxy) nearest(r *route, ready []Endpoint, hints []*discoveryv1.EndpointHints) []Endpoint {
+	zone := ""
+	if n, ok := p.nodes.Get("", r.entry); ok {
+		zone = n.Labels[corev1.LabelTopologyZone]
+	}
+	for _, by := range []struct {
+		what, name string
+		of         func(*discoveryv1.EndpointHints) []string
+	}{
+		{"node", r.entry, func(h *discoveryv1.EndpointHints) (out []string) {
+			for _, n := range h.ForNodes {
+				out = append(out, n.Name)
+			}
+			return out
+		}},
+		{"zone", zone, func(h *discoveryv1.EndpointHints) (out []string) {
+			for _, z := range h.ForZones {
+				out = append(out, z.Name)
+			}
+			return out
+		}},
+	} {
+		var near []Endpoint
+		all := by.name != ""
+		for i, h := range hints {
+			if h == nil || len(by.of(h)) == 0 {
+				all = false
+			} else if slices.Contains(by.of(h), by.name) {
+				near = append(near, ready[i])
+			}
+		}
+		if all && len(near) > 0 {
+			r.near = by.what + " " + by.name
+			return near
+		}
+	}
+	return ready
+}
+
+// HealthCheck is who answers on a node at a service's healthCheckNodePort: nil
+// when no service has it. It tells a load balancer whether the node has
+// endpoints (k8s.io/kubernetes/pkg/proxy/healthcheck).
+func (p *Proxy) HealthCheck(node string, port int) network.Handler {
+	for _, s := range p.services.List("", nil) {
+		if int(s.Spec.HealthCheckNodePort) != port || port == 0 {
+			continue
+		}
+		return func(_ *kernel.Proc, req *network.Request) *network.Response {
+			if req.Method == network.Raw {
+				return nil
+			}
+			ends := map[netip.Addr]bool{}
+			for i := range s.Spec.Ports {
+				r := route{svc: s, port: &s.Spec.Ports[i], entry: node, local: true}
+				p.endpoints(&r)
+				for _, e := range r.ends {
+					ends[e.Addr.Addr()] = true
+				}
+			}
+			status := 200
+			if len(ends) == 0 {
+				status = 503
+			}
+			body := fmt.Sprintf("{\n\t\"service\": {\n\t\t\"namespace\": %q,\n\t\t\"name\": %q\n\t},\n\t\"localEndpoints\": %d,\n\t\"serviceProxyHealthy\": true\n}", s.Namespace, s.Name, len(ends))
+			return &network.Response{Status: status, Body: []byte(body), Header: network.Header{"Content-Type": {"application/json"}, "X-Content-Type-Options": {"nosniff"},
+				"X-Load-Balancing-Endpoint-Weight": {strconv.Itoa(len(ends))}, "Content-Length": {strconv.Itoa(len(body))}}}
+		}
+	}
+	return nil
 }
 
 // slicePort is the number that a service's port has on a slice's endpoints; 0 for none.

@@ -245,6 +245,9 @@ func (t *tracing) service(r *route) {
 	if r.local {
 		t.say("policy", "traffic policy Local: %d of %d endpoints are on node %s", len(r.ends), r.all, r.entry)
 	}
+	if r.near != "" {
+		t.say("hints", "%d of %d endpoints are meant for %s", len(r.ends), r.all, r.near)
+	}
 	if r.all == 0 {
 		t.nobody(r.svc, r.port)
 	}
