@@ -117,6 +117,7 @@ export function cluster(): Promise<Cluster> {
     try { localStorage.setItem(`kubonsai:used:${settings.name}`, '1') } catch { /* no storage */ }
     c.on('lost', ({ reset }) => {
       if (!reset) return
+      for (const s of snippets()) s.ended()
       forget()
       void prepare(c)
     })
@@ -128,7 +129,7 @@ export function cluster(): Promise<Cluster> {
 /** The cluster is another one: nothing that is shown was done there. */
 function forget(): void {
   for (const s of snippets()) {
-    s.ended()
+    if (s.running) continue // it waits for the new one
     screens.delete(s)
     s.log.replaceChildren()
     s.log.hidden = true

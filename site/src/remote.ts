@@ -10,12 +10,14 @@ import { decode, encode, type Answer, type Request } from './protocol.ts'
 const PROTOCOL = 'kubonsai.v1'
 /** The largest message, in bytes. */
 const MAX_PART = 512 << 10
-/** The close code that says that the sandbox's machine is another one now. */
-const REPLACED = 4000
+/** The service's close codes: its machine is another one now; it could not read a frame; a frame was too large. */
+const REPLACED = 4000, BROKEN = 1007, TOO_LARGE = 1009
 /** So many attempts in a row are enough when there was never a connection. */
 const ATTEMPTS = 3
 /** Pauses between attempts, in milliseconds. */
 const FIRST_PAUSE = 250, LONGEST_PAUSE = 30_000
+/** A connection that held for less is one more failure, in milliseconds. */
+const STABLE = 5000
 /** After so much silence the connection is tried, in milliseconds: when something was asked, while a command or a watch goes on. */
 const SILENCE = 10_000, LASTING_SILENCE = 45_000
 /** A page that is out of sight for so long, and runs nothing, lets go of the sandbox, in milliseconds. */
@@ -116,6 +118,8 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
   let once = false // the sandbox has answered, now or earlier
   let closed = false
   let failures = 0
+  let since = 0 // when the socket was opened
+  let told = false // that there is no connection
   let waiting: Request[] = []
   const lasting = new Map<number, 'run' | 'watch'>() // what is under way, by id
   const opening = new Map<string, Request>() // what a sandbox must be told first: hello, open, the URLs
@@ -167,7 +171,7 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
     clearTimeout(pulse)
     pulse = undefined
     once = true
-    failures = 0
+    told = false
     if (lasting.size > 0) listenFor(LASTING_SILENCE)
   }
 
@@ -233,6 +237,7 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
     resting = false
     waiting.unshift(...opening.values())
     begin()
+    seen()
   }
 
   async function failed(): Promise<void> {
@@ -244,7 +249,8 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
       port.onlost(why, true, gone ? 'gone' : undefined)
       return
     }
-    if (failures === 1 && once) port.onframe({ kind: 'notice', level: 'warning', code: 'Disconnected', message: `${why}; it is tried again` })
+    if (once && !told) port.onframe({ kind: 'notice', level: 'warning', code: 'Disconnected', message: `${why}; it is tried again` })
+    told = true
     schedule()
   }
 
@@ -261,6 +267,7 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
     const gather = new Gather()
     s.onopen = () => {
       up = true
+      since = performance.now()
       for (const frame of waiting.splice(0)) transmit(frame)
     }
     s.onmessage = e => {
@@ -269,6 +276,7 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
       try {
         frame = gather.take(new Uint8Array(e.data as ArrayBuffer))
       } catch (err) {
+        failures++
         drop(`the sandbox has sent what cannot be read (${(err as Error).message})`)
         return
       }
@@ -279,17 +287,15 @@ export function remotePort(sandbox: Sandbox, connect: (url: string, protocols: s
     s.onclose = e => {
       const was = up
       leave()
-      if (!was) void failed()
-      else if (e.code === REPLACED) {
+      if (!was) return void failed()
+      failures = performance.now() - since < STABLE ? failures + 1 : 0
+      if (e.code === REPLACED) {
         drop('the sandbox was reset or replaced', 'replaced')
         port.onframe({ kind: 'notice', level: 'warning', code: 'SandboxReset', message: 'somebody has reset the sandbox, or put another state in its place' })
-      } else {
-        if (!once) failures++ // it ends before it says anything
-        if (!once && failures >= ATTEMPTS) {
-          port.close()
-          port.onlost('the connection to the sandbox ends as soon as it is made', true)
-        } else drop('the connection to the hosted sandbox was lost')
-      }
+      } else if (!once && failures >= ATTEMPTS) {
+        port.close()
+        port.onlost('the connection to the sandbox ends as soon as it is made', true)
+      } else drop(e.code === BROKEN || e.code === TOO_LARGE ? `the sandbox has ended the connection: ${e.reason}` : 'the connection to the hosted sandbox was lost')
     }
   }
   begin()

@@ -104,7 +104,7 @@ test('a lost connection is made again; what was under way is given up', async ()
   Fake.last.end(1006)
   assert.deepEqual(lost, [['the connection to the hosted sandbox was lost', false, undefined]])
   p.send({ id: 2, kind: 'hello' })
-  mock.timers.tick(0)
+  mock.timers.tick(1000)
   assert.equal(Fake.all.length, 2)
   for (let i = 0; i < 5; i++) { // it cannot be reached for a while
     Fake.last.end(1006)

@@ -156,10 +156,10 @@ test('a cluster of the browser moves to a sandbox and back', async () => {
   await page.screenshot({ path: path.join(shots, 'sandbox-move.png') })
   const other = await tab(context, site.url)
   await run(block(other, 'kubectl get nodes')) // it shows what the first tab has made of it
-  await shows(block(other, 'kubectl get nodes'), 'AlreadyExists')
+  await shows(block(other, 'kubectl get nodes'), 'already exists')
   await Promise.all([other.waitForEvent('load'), page.waitForEvent('load'), panel.getByRole('button', { name: 'Move to a hosted sandbox' }).click()])
   for (const p of [page, other]) await dock(p).getByText(/hosted sandbox$/).waitFor()
-  await shows(s, /AlreadyExists[\s\S]*successfully rolled out/) // what was shown is shown
+  await shows(s, /already exists[\s\S]*successfully rolled out/) // what was shown is shown
   await other.close()
   const sandbox = await kept(page, 'default')
   assert.equal((await names(sandbox, '/api/v1/namespaces/default/pods')).length, 2)
@@ -174,6 +174,7 @@ test('a cluster of the browser moves to a sandbox and back', async () => {
   await panel.getByRole('button', { name: 'Bring back' }).click()
   await Promise.all([page.waitForEvent('load'), dialog.getByRole('button', { name: 'Bring back' }).click()])
   await dock(page).getByText(/kept in this browser$/).waitFor()
+  await shows(s, 'successfully rolled out')
   await edit(s, 'kubectl get deployment moved; cat note')
   assert.match((await complete(s)).output, /moved +3\/3[\s\S]*mine\s+hosted/)
   // The sandbox goes on by itself; the browser's cluster is another one now.
@@ -190,6 +191,7 @@ test('a cluster of the browser moves to a sandbox and back', async () => {
   await page.reload()
   await noticed(page, /as it was before the move/)
   await dock(page).getByText(/kept in this browser$/).waitFor()
+  await shows(s, '"moved" deleted')
   await edit(s, 'kubectl get deployments; cat note')
   assert.match((await complete(s)).output, /No resources found[\s\S]*mine\s+hosted/)
   await page.reload()
