@@ -17,5 +17,5 @@ if (!existsSync(kubectl)) {
   if (r.status !== 0) process.exit(r.status ?? 1)
 }
 const tests = readdirSync(path.join(root, 'wasm/worker/test')).filter(f => f.endsWith('.test.mjs') && f.includes(process.argv[2] ?? '')).sort()
-// One file after the other: each has runtimes of its own, and times things.
-node('--test', '--test-concurrency=1', '--test-timeout=900000', ...tests.map(f => path.join(root, 'wasm/worker/test', f)))
+// Each file has runtimes of its own and mostly waits; two at a time.
+node('--test', '--test-concurrency=2', '--test-timeout=900000', ...tests.map(f => path.join(root, 'wasm/worker/test', f)))

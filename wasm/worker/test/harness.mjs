@@ -76,12 +76,12 @@ export class Runtime {
   }
 
   admin(path, init = {}) {
-    return fetch(this.url + path, { ...init, headers: { Authorization: 'Bearer trainer' } })
+    return again(this.url + path, { ...init, headers: { Authorization: 'Bearer trainer' } })
   }
 }
 
 /** A connection that the server has closed after an unread body is tried anew. */
-const again = (url, init) => fetch(url, init).catch(err => init.signal?.aborted ? Promise.reject(err) : fetch(url, init))
+export const again = (url, init = {}) => fetch(url, init).catch(err => init.signal?.aborted ? Promise.reject(err) : fetch(url, init))
 
 export class Sandbox {
   constructor(runtime, { id, server, token }) {
@@ -235,3 +235,12 @@ export async function * events(response) {
     for (const line of lines) if (line) yield JSON.parse(line)
   }
 }
+
+export const pods = '/api/v1/namespaces/default/pods'
+export const deployments = '/apis/apps/v1/namespaces/default/deployments'
+export const configmaps = '/api/v1/namespaces/default/configmaps'
+export const deployment = (name, replicas, image = 'nginx:1.27') => ({
+  metadata: { name },
+  spec: { replicas, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'c', image }] } } },
+})
+export const pod = (name, ...args) => ({ metadata: { name }, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'busybox', args }] } })

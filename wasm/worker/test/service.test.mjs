@@ -1,14 +1,14 @@
 // The service: making sandboxes, who may reach them, limits, the trainer's side.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Runtime, sleep, until } from './harness.mjs'
+import { again, Runtime, sleep, until } from './harness.mjs'
 
 const runtime = new Runtime({ bindings: { MAX_STREAMS: 3, MAX_PODS: 20, MAX_OBJECTS: 220, MAX_NODES: 3, MAX_REQUEST_BYTES: 100_000, MAX_BYTES: 3_000_000, MAX_LOG_BYTES: 10_000, MAX_FILE_BYTES: 100_000 } })
 before(() => runtime.start())
 after(() => runtime.kill())
 
 test('a sandbox is made with one request, and its kubeconfig is the answer', async () => {
-  const r = await fetch(`${runtime.url}/new`)
+  const r = await again(`${runtime.url}/new`)
   assert.equal(r.status, 201)
   assert.match(r.headers.get('content-type'), /yaml/)
   const text = await r.text()
@@ -36,7 +36,7 @@ test('without the right token nothing is told, not even whether there is a sandb
     ['a removed sandbox and a token of the cluster’s kind', gone.id, jwt], ['no id', '', a.token], ['a strange id', '..%2fnew', a.token],
   ]) {
     for (const path of ['/version', '/api/v1/nodes', '/-/snapshot', '/healthz', '/api/v1/namespaces/default/pods/x/exec?command=sh']) {
-      const r = await fetch(`${runtime.url}/s/${id}${path}`, { headers: token ? { Authorization: `Bearer ${token}` } : {} })
+      const r = await again(`${runtime.url}/s/${id}${path}`, { headers: token ? { Authorization: `Bearer ${token}` } : {} })
       const headers = Object.fromEntries([...r.headers].filter(([k]) => k !== 'date'))
       asked[`${what} ${path}`] = JSON.stringify([r.status, await r.text(), headers])
     }
@@ -45,14 +45,14 @@ test('without the right token nothing is told, not even whether there is a sandb
   assert.equal(answers.size, 1, JSON.stringify(asked, null, 1))
   assert.match([...answers][0], /^\[401,.*Unauthorized/)
   // Whoever has the token of a removed one may know.
-  const r = await fetch(gone.server.replace(/~.*/, '') + '/version', { headers: { Authorization: `Bearer ${gone.token}` } })
+  const r = await again(gone.server.replace(/~.*/, '') + '/version', { headers: { Authorization: `Bearer ${gone.token}` } })
   assert.equal(r.status, 404)
 })
 
 test('tokens of service accounts work, as far as RBAC lets them', async () => {
   const s = await runtime.sandbox()
   const { status: { token } } = await s.json('/api/v1/namespaces/default/serviceaccounts/default/token', { method: 'POST', body: {} })
-  const as = (path, init = {}) => fetch(`${runtime.url}/s/${s.id}${path}`, { ...init, headers: { Authorization: `Bearer ${token}` } })
+  const as = (path, init = {}) => again(`${runtime.url}/s/${s.id}${path}`, { ...init, headers: { Authorization: `Bearer ${token}` } })
   const denied = await as('/api/v1/namespaces/default/pods')
   assert.equal(denied.status, 403)
   assert.match((await denied.json()).message, /User "system:serviceaccount:default:default" cannot list resource "pods"/)
@@ -71,14 +71,14 @@ test('every limit has a clear answer', async () => {
     assert.match(body.message, message)
     return r
   }
-  await refused(403, /limited to 3 nodes/, fetch(`${runtime.url}/new?nodes=4`))
-  await refused(403, /limited to 3 nodes/, fetch(`${runtime.url}/new?nodes=1/1Gi,1/1Gi,1/1Gi,1/1Gi`))
-  await refused(400, /nodes is "many"/, fetch(`${runtime.url}/new?nodes=many`))
-  await refused(400, /nodes/, fetch(`${runtime.url}/new?nodes=0`))
-  await refused(404, /no template "x"/, fetch(`${runtime.url}/new?template=x`))
+  await refused(403, /limited to 3 nodes/, again(`${runtime.url}/new?nodes=4`))
+  await refused(403, /limited to 3 nodes/, again(`${runtime.url}/new?nodes=1/1Gi,1/1Gi,1/1Gi,1/1Gi`))
+  await refused(400, /nodes is "many"/, again(`${runtime.url}/new?nodes=many`))
+  await refused(400, /nodes/, again(`${runtime.url}/new?nodes=0`))
+  await refused(404, /no template "x"/, again(`${runtime.url}/new?template=x`))
   await refused(413, /limit is 100000/, s.fetch('/api/v1/namespaces/default/configmaps', { method: 'POST', body: { metadata: { name: 'big' }, data: { x: 'x'.repeat(120_000) } } }))
-  await refused(413, /larger than the limit of 3000000 bytes/, fetch(`${runtime.url}/new`, { method: 'POST', body: 'x'.repeat(3_000_001) }))
-  await refused(400, /not a snapshot/, fetch(`${runtime.url}/new`, { method: 'POST', body: '{}' }))
+  await refused(413, /larger than the limit of 3000000 bytes/, again(`${runtime.url}/new`, { method: 'POST', body: 'x'.repeat(3_000_001) }))
+  await refused(400, /not a snapshot/, again(`${runtime.url}/new`, { method: 'POST', body: '{}' }))
 
   await s.json('/apis/apps/v1/namespaces/default/deployments', { method: 'POST', body: { metadata: { name: 'many' }, spec: { replicas: 30, selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'nginx' }] } } } } })
   await until('20 pods', async () => (await s.json('/api/v1/pods')).items.length === 20)
@@ -137,13 +137,13 @@ test('creations are counted per address, and a class code may be asked for', asy
   const strict = await new Runtime({ bindings: { CREATE_PER_HOUR: 2, CLASS_CODE: 'kyoto' } }).start()
   try {
     for (const [query, message] of [['', /class code is needed/], ['?code=nara', /not valid/]]) {
-      const r = await fetch(`${strict.url}/new${query}`)
+      const r = await again(`${strict.url}/new${query}`)
       assert.equal(r.status, 403)
       assert.match((await r.json()).message, message)
     }
-    assert.equal((await fetch(`${strict.url}/new?code=kyoto`)).status, 201)
-    assert.equal((await fetch(`${strict.url}/new`, { headers: { 'X-Class-Code': 'kyoto' } })).status, 201)
-    const r = await fetch(`${strict.url}/new?code=kyoto`)
+    assert.equal((await again(`${strict.url}/new?code=kyoto`)).status, 201)
+    assert.equal((await again(`${strict.url}/new`, { headers: { 'X-Class-Code': 'kyoto' } })).status, 201)
+    const r = await again(`${strict.url}/new?code=kyoto`)
     assert.equal(r.status, 429)
     assert.ok(Number(r.headers.get('retry-after')) > 3000)
     assert.match((await r.json()).message, /has made 2 sandboxes within an hour/)
@@ -158,7 +158,7 @@ test('the trainer lists, helps, removes and reads figures; nobody else does', as
   await s.json('/api/v1/nodes')
   for (const path of ['/admin/sandboxes', `/admin/sandboxes/${s.id}`, '/metrics']) {
     for (const headers of [{}, { Authorization: 'Bearer wrong' }, { Authorization: `Bearer ${s.token}` }]) {
-      assert.equal((await fetch(runtime.url + path, { headers })).status, 401)
+      assert.equal((await again(runtime.url + path, { headers })).status, 401)
     }
   }
   const { sandboxes } = await (await runtime.admin('/admin/sandboxes')).json()
