@@ -82,6 +82,11 @@ func New(o Options) program.Program {
 			return 130
 		}
 		s.global = s.Global.flags()
+		if home := s.Getenv("HOME"); home != "" { // help shows it
+			f := s.global.Lookup("cache-dir")
+			f.DefValue = home + "/.kube/cache"
+			s.Global.CacheDir = f.DefValue
+		}
 		s.global.SetNormalizeFunc(dashes)
 		return s.finish(s.execute(commands(), args[1:]))
 	}
@@ -171,7 +176,7 @@ func (g *globalFlags) flags() *pflag.FlagSet {
 	f.StringArrayVar(&g.AsGroup, "as-group", nil, "Act as a member of this group; may be repeated")
 	f.StringVar(&g.AsUID, "as-uid", "", "Act under this UID")
 	f.StringArrayVar(&g.AsUserExtra, "as-user-extra", nil, "Extra key=value of the user to act as; may be repeated")
-	f.StringVar(&g.CacheDir, "cache-dir", "$HOME/.kube/cache", "Directory for caches")
+	f.StringVar(&g.CacheDir, "cache-dir", "/.kube/cache", "Directory for caches")
 	f.StringVar(&g.CertificateAuthority, "certificate-authority", "", "File with the certificate authority's certificate")
 	f.StringVar(&g.ClientCertificate, "client-certificate", "", "File with the client's TLS certificate")
 	f.StringVar(&g.ClientKey, "client-key", "", "File with the client's TLS key")

@@ -161,3 +161,50 @@ func TestKustomize(t *testing.T) {
 func (w *world) session() *Session {
 	return &Session{Context: &program.Context{FS: w.fs, Dir: "/", Env: w.env}}
 }
+
+// TestPatches: what comes first in lists, and what a patch may be about.
+func TestPatches(t *testing.T) {
+	w := newWorld(t)
+	for name, text := range map[string]string{
+		"base/p.yaml":             "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {a: b}}\nspec: {containers: [{name: c, image: x}, {name: gone, image: x}]}\n",
+		"base/kustomization.yaml": "namePrefix: pre-\nresources: [p.yaml]\n",
+		"comp/kustomization.yaml": "kind: Component\npatches: [{target: {labelSelector: a=b}, patch: '[{\"op\":\"add\",\"path\":\"/spec/hostNetwork\",\"value\":true}]'}]\n",
+		"over/kustomization.yaml": "resources: [../base]\ncomponents: [../comp]\npatches:\n- patch: '{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: new, image: m}, {name: gone, $patch: delete}]}}'\n",
+		"none/kustomization.yaml": "resources: [../base]\npatches:\n- patch: '{apiVersion: v1, kind: Pod, metadata: {name: q}}'\n",
+	} {
+		name = "/home/reader/" + name
+		w.fs.MkdirAll(name[:strings.LastIndex(name, "/")], 0o755)
+		w.fs.WriteFile(name, []byte(text), 0o644)
+	}
+	w.check("kubectl kustomize over", want{"apiVersion: v1\nkind: Pod\nmetadata:\n  labels:\n    a: b\n  name: pre-p\nspec:\n  containers:\n  - image: m\n    name: new\n  - image: x\n    name: c\n  hostNetwork: true\n", "", 0})
+	w.check("kubectl kustomize none", want{"", "error: no resource matches strategic merge patch \"Pod.v1.[noGrp]/q.[noNs]\": no matches for Id Pod.v1.[noGrp]/q.[noNs]; failed to find unique target for patch Pod.v1.[noGrp]/q.[noNs]\n", 1})
+}
+
+// TestReconcile: rules are added by what they permit; what is there stays.
+func TestReconcile(t *testing.T) {
+	w := newWorld(t)
+	role := func(verbs string) string {
+		return `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"r","namespace":"fresh"},"rules":[{"apiGroups":[""],"resources":["pods"],"verbs":[` + verbs + `]}]}`
+	}
+	const line = "kubectl auth reconcile -f -"
+	for _, c := range []struct{ verbs, flags, errs string }{
+		{`"get"`, "", "\treconciliation required create\n\tmissing rules added:\n\t\t{Verbs:[get] APIGroups:[] Resources:[pods] ResourceNames:[] NonResourceURLs:[]}\n"},
+		{`"get"`, "", ""},
+		{`"list"`, "", "\treconciliation required update\n\tmissing rules added:\n\t\t{Verbs:[list] APIGroups:[] Resources:[pods] ResourceNames:[] NonResourceURLs:[]}\n"},
+		{`"list"`, " --remove-extra-permissions", "\treconciliation required update\n\textra rules removed:\n\t\t{Verbs:[get] APIGroups:[] Resources:[pods] ResourceNames:[] NonResourceURLs:[]}\n"},
+		{`"*"`, "", "\treconciliation required update\n\tmissing rules added:\n\t\t{Verbs:[*] APIGroups:[] Resources:[pods] ResourceNames:[] NonResourceURLs:[]}\n"},
+		{`"get"`, "", ""},
+	} {
+		out, errs, code := w.do(line+c.flags, role(c.verbs))
+		if out != "role.rbac.authorization.k8s.io/r reconciled\n" || errs != c.errs || code != 0 {
+			t.Errorf("%s%s: %d %q %q", c.verbs, c.flags, code, out, errs)
+		}
+	}
+}
+
+// TestScaleTable: a Scale is drawn with columns of its own.
+func TestScaleTable(t *testing.T) {
+	w := newWorld(t)
+	w.do("kubectl create deployment web --image=nginx --replicas=3", "")
+	w.check("kubectl get deployment web --subresource=scale", want{"NAME   DESIRED   AVAILABLE   AGE\nweb    3         0           0s\n", "", 0})
+}
