@@ -18,7 +18,7 @@ import (
 
 const (
 	// maxEncoded is how much JSON is remembered, in bytes.
-	maxEncoded = 48 << 20
+	maxEncoded = 64 << 20
 	// eventsAtOnce is how many events a watch takes while it holds the cluster.
 	eventsAtOnce = 100
 )

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/streaming/pkg/httpstream"
@@ -280,16 +281,33 @@ func (h *Server) serveLog(w http.ResponseWriter, r *http.Request, s rest.Stream)
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(http.StatusOK)
 	flush(w)
-	h.run(s, ends{stdout: flushing{w}, gone: r.Context().Done()})
+	out := &flushing{w: w}
+	defer out.end()
+	h.run(s, ends{stdout: out, gone: r.Context().Done()})
 }
 
-// flushing sends on at once whatever is written.
-type flushing struct{ w http.ResponseWriter }
+// flushing sends on at once whatever is written, until the request has been
+// served: its writer must not be touched then.
+type flushing struct {
+	mu sync.Mutex
+	w  http.ResponseWriter // nil after the end
+}
 
-func (f flushing) Write(b []byte) (int, error) {
+func (f *flushing) Write(b []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.w == nil {
+		return 0, io.ErrClosedPipe
+	}
 	n, err := f.w.Write(b)
 	flush(f.w)
 	return n, err
+}
+
+func (f *flushing) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.w = nil
 }
 
 // upgrade hands the connection over to a stream.

@@ -26,7 +26,7 @@ import (
 
 // serveWeb is a server whose cluster runs the pod web (nginx) and the pod
 // shell (busybox with stdin and a terminal).
-func serveWeb(t *testing.T) *httptest.Server {
+func serveWeb(t testing.TB) *httptest.Server {
 	t.Helper()
 	c, err := sim.New(sim.Options{Seed: 1, Start: time.Now(), ImagesPresent: true})
 	if err != nil {
