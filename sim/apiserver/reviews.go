@@ -182,12 +182,22 @@ func (c *call) tokenReview() (*rest.Response, error) {
 		return nil, apierrors.NewBadRequest(`token is required for TokenReview in authentication`)
 	}
 	r.Status = authenticationv1.TokenReviewStatus{}
-	if user, err := c.s.Authenticate(r.Spec.Token); err != nil {
+	wanted := r.Spec.Audiences
+	if len(wanted) == 0 {
+		wanted = []string{Issuer}
+	}
+	if user, audiences, err := c.s.authenticate(r.Spec.Token, wanted); err != nil {
 		r.Status.Error = err.Error()
 	} else {
 		r.Status.Authenticated = true
 		r.Status.User = authenticationv1.UserInfo{Username: user.Name, UID: user.UID, Groups: user.Groups}
-		r.Status.Audiences = []string{Issuer}
+		for k, v := range user.Extra {
+			if r.Status.User.Extra == nil {
+				r.Status.User.Extra = map[string]authenticationv1.ExtraValue{}
+			}
+			r.Status.User.Extra[k] = v
+		}
+		r.Status.Audiences = audiences
 	}
 	return c.answer(201, r)
 }
@@ -345,31 +355,66 @@ func (s *Server) signature(text string) string {
 	return base64.RawURLEncoding.EncodeToString(out)
 }
 
-// Authenticate returns the service account that a token made by this server
-// stands for.
+// Authenticate returns the service account that a token made by this server,
+// for this server, stands for.
 func (s *Server) Authenticate(token string) (*rest.User, error) {
+	user, _, err := s.authenticate(token, []string{Issuer})
+	return user, err
+}
+
+// authenticate is Authenticate for servers that go by one of the given names; it
+// returns also which of them the token is for.
+func (s *Server) authenticate(token string, wanted []string) (user *rest.User, audiences []string, err error) {
 	bad := fmt.Errorf("invalid bearer token")
 	i := lastDot(token)
 	if i < 0 || token[i+1:] != s.signature(token[:i]) {
-		return nil, bad
+		return nil, nil, bad
 	}
 	j := lastDot(token[:i])
 	data, err := base64.RawURLEncoding.DecodeString(token[j+1 : i])
 	var c claims
 	if err != nil || json.Unmarshal(data, &c) != nil {
-		return nil, bad
+		return nil, nil, bad
+	}
+	refuse := func(format string, args ...any) (*rest.User, []string, error) {
+		return nil, nil, fmt.Errorf("[invalid bearer token, "+format+"]", args...)
 	}
 	if s.now().Unix() > c.Expires {
-		return nil, fmt.Errorf("[invalid bearer token, service account token has expired]")
+		return refuse("service account token has expired")
+	}
+	for _, a := range wanted {
+		if has(c.Audience, a) {
+			audiences = append(audiences, a)
+		}
+	}
+	if len(audiences) == 0 {
+		return refuse("token audiences %q is invalid for the target audiences %q", c.Audience, wanted)
 	}
 	k := c.Kubernetes
-	sa := s.lookup("serviceaccounts", k.Namespace, k.ServiceAccount.Name)
-	if sa == nil || string(sa.GetObjectMeta().UID) != k.ServiceAccount.UID {
-		return nil, fmt.Errorf("[invalid bearer token, service account has been invalidated]")
+	is := func(resource, namespace string, o *object) bool {
+		if o == nil {
+			return true
+		}
+		obj := s.lookup(resource, namespace, o.Name)
+		return obj != nil && string(obj.GetObjectMeta().UID) == o.UID
 	}
-	return &rest.User{Name: c.Subject, UID: k.ServiceAccount.UID,
+	if !is("serviceaccounts", k.Namespace, &k.ServiceAccount) {
+		return refuse("service account has been invalidated")
+	}
+	if !is("pods", k.Namespace, k.Pod) || !is("secrets", k.Namespace, k.Secret) {
+		return refuse("service account token has been invalidated")
+	}
+	const extra = "authentication.kubernetes.io/"
+	user = &rest.User{Name: c.Subject, UID: k.ServiceAccount.UID,
 		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + k.Namespace, "system:authenticated"},
-		Extra:  map[string][]string{"authentication.kubernetes.io/credential-id": {"JTI=" + c.ID}}}, nil
+		Extra:  map[string][]string{extra + "credential-id": {"JTI=" + c.ID}}}
+	for name, o := range map[string]*object{"pod": k.Pod, "node": k.Node} {
+		if o != nil {
+			user.Extra[extra+name+"-name"] = []string{o.Name}
+			user.Extra[extra+name+"-uid"] = []string{o.UID}
+		}
+	}
+	return user, audiences, nil
 }
 
 func lastDot(s string) int {

@@ -37,7 +37,7 @@ var subresourceRules = map[string]func(*resource.Strategy) updating{
 		return updating{prepare: prepareEphemeral, validate: validateEphemeral}
 	},
 	"pods/resize": func(*resource.Strategy) updating {
-		return updating{prepare: prepareResize, validate: validateMetaOnly}
+		return updating{prepare: prepareResize, validate: resource.ValidateResize}
 	},
 	"certificatesigningrequests.certificates.k8s.io/approval": func(*resource.Strategy) updating {
 		return updating{prepare: resource.PrepareForApproval, validate: resource.ValidateApproval}

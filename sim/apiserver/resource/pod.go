@@ -682,3 +682,42 @@ func readinessGates(pod *corev1.Pod) string {
 	}
 	return fmt.Sprintf("%d/%d", n, len(pod.Spec.ReadinessGates))
 }
+
+// ValidateResize validates a pod whose containers' resources have changed.
+// https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/#limitations
+func ValidateResize(c *Context, obj, oldObj metav1.Object) field.ErrorList {
+	pod, old := obj.(*corev1.Pod), oldObj.(*corev1.Pod)
+	v := validator{errs: validateMetaUpdate(obj, oldObj)}
+	for _, e := range For("pods").Validate(c, obj) {
+		if strings.HasPrefix(e.Field, "spec.") {
+			v.errs = append(v.errs, e)
+		}
+	}
+	if _, static := old.Annotations["kubernetes.io/config.mirror"]; static {
+		return field.ErrorList{field.Forbidden(field.NewPath(""), "static pods cannot be resized")}
+	}
+	if qosClass(&pod.Spec) != qosClass(&old.Spec) {
+		v.invalid(specPath, old.Status.QOSClass, "Pod QOS Class may not change as a result of resizing")
+	}
+	lists := func(now, before []corev1.Container, p *field.Path) {
+		for i := range now {
+			if i >= len(before) {
+				break
+			}
+			gone := func(now, before corev1.ResourceList, child, what string) {
+				for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+					_, was := before[name]
+					if _, is := now[name]; was && !is {
+						v.forbidden(p.Index(i).Child("resources", child), "resource "+what+" cannot be removed")
+						return
+					}
+				}
+			}
+			gone(now[i].Resources.Limits, before[i].Resources.Limits, "limits", "limits")
+			gone(now[i].Resources.Requests, before[i].Resources.Requests, "requests", "requests")
+		}
+	}
+	lists(pod.Spec.Containers, old.Spec.Containers, specPath.Child("containers"))
+	lists(pod.Spec.InitContainers, old.Spec.InitContainers, specPath.Child("initContainers"))
+	return v.errs
+}
