@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -148,4 +149,131 @@ func TestWatchersAtScale(t *testing.T) {
 	if !gone {
 		t.Errorf("the slow watcher was not told 410: %v", scanner.Err())
 	}
+}
+
+// A client in the manner of k9s: for every kind at once it asks for a table and
+// watches, as tables too, from there on.
+func TestTablesOfEveryKind(t *testing.T) {
+	srv := serveWeb(t)
+	const asTable = "application/json;as=Table;v=v1;g=meta.k8s.io"
+	get := func(path string) *http.Response {
+		req, _ := http.NewRequest("GET", srv.URL+path, nil)
+		req.Header.Set("Accept", asTable)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil || resp.StatusCode != 200 {
+			t.Errorf("%s: %v %v", path, resp, err)
+			return nil
+		}
+		return resp
+	}
+	var paths []string
+	groups := []string{"/api/v1"}
+	var list struct {
+		Groups    []struct{ PreferredVersion struct{ GroupVersion string } }
+		Resources []struct {
+			Name  string
+			Verbs []string
+		}
+	}
+	read := func(path string) {
+		resp, err := http.Get(srv.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read("/apis")
+	for _, g := range list.Groups {
+		groups = append(groups, "/apis/"+g.PreferredVersion.GroupVersion)
+	}
+	for _, g := range groups {
+		list.Resources = nil
+		read(g)
+		for _, r := range list.Resources {
+			if !strings.Contains(r.Name, "/") && slices.Contains(r.Verbs, "list") && slices.Contains(r.Verbs, "watch") {
+				paths = append(paths, g+"/"+r.Name)
+			}
+		}
+	}
+	if len(paths) < 40 {
+		t.Fatalf("only %d kinds: %v", len(paths), paths)
+	}
+	var all sync.WaitGroup
+	opened := make(chan struct{}, len(paths))
+	seen := make(chan string, len(paths))
+	for _, path := range paths {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			resp := get(path)
+			if resp == nil {
+				opened <- struct{}{}
+				return
+			}
+			var table struct {
+				Kind              string
+				Metadata          struct{ ResourceVersion string }
+				ColumnDefinitions []struct{ Name string }
+				Rows              []struct{ Cells []any }
+			}
+			err := json.NewDecoder(resp.Body).Decode(&table)
+			resp.Body.Close()
+			if err != nil || table.Kind != "Table" || len(table.ColumnDefinitions) < 2 {
+				t.Errorf("%s: %v %+v", path, err, table)
+			}
+			for _, r := range table.Rows {
+				if len(r.Cells) != len(table.ColumnDefinitions) {
+					t.Errorf("%s: a row of %d cells under %d columns", path, len(r.Cells), len(table.ColumnDefinitions))
+				}
+			}
+			w := get(path + "?watch=1&timeoutSeconds=5&resourceVersion=" + table.Metadata.ResourceVersion)
+			opened <- struct{}{}
+			if w == nil {
+				return
+			}
+			defer w.Body.Close()
+			for dec := json.NewDecoder(w.Body); ; {
+				var e struct {
+					Type   string
+					Object struct {
+						Kind string
+						Rows []struct{ Cells []any }
+					}
+				}
+				if dec.Decode(&e) != nil {
+					return
+				}
+				if e.Object.Kind != "Table" || len(e.Object.Rows) != 1 {
+					t.Errorf("%s: %+v", path, e)
+					return
+				}
+				if fmt.Sprint(e.Object.Rows[0].Cells[0]) == "fresh" {
+					seen <- path
+				}
+			}
+		}()
+	}
+	for range paths {
+		<-opened
+	}
+	for _, path := range []string{"configmaps", "serviceaccounts", "pods"} {
+		body := `{"metadata":{"name":"fresh"},"spec":{"containers":[{"name":"c","image":"nginx:1.25"}]}}`
+		if path != "pods" {
+			body = `{"metadata":{"name":"fresh"}}`
+		}
+		fetch(t, "POST", srv.URL+"/api/v1/namespaces/default/"+path, "application/json", body)
+	}
+	got := map[string]bool{}
+	for timeout := time.After(20 * time.Second); len(got) < 3; {
+		select {
+		case path := <-seen:
+			got[path] = true
+		case <-timeout:
+			t.Fatalf("the new objects were seen by the watches of %v only", got)
+		}
+	}
+	all.Wait()
 }
