@@ -369,3 +369,18 @@ for n in a b; do kubectl run $n --image=curlimages/curl --overrides='{"spec":{"n
 		}
 	}
 }
+
+// A Service of type ExternalName behind an ingress is looked up by its name.
+func TestIngressExternalName(t *testing.T) {
+	c, err := New(Options{Seed: 1, ImagesPresent: true, Log: func(text string) { t.Error(text) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	do(t, c, "1", `kubectl apply -f https://kind.sigs.k8s.io/examples/ingress/deploy-ingress-nginx.yaml; kubectl create deployment web --image=nginx; kubectl expose deployment web --port=80
+kubectl create service externalname ext --external-name=web.default.svc.cluster.local --tcp=80:80; sleep 60; kubectl create ingress i --rule="ext.example/*=ext:80" --class=nginx; sleep 10`)
+	const curl = "curl -s -o /dev/null -w '%{http_code}\n' -H 'Host: ext.example' localhost"
+	if got := do(t, c, "1", curl+"; kubonsai trace -H ext.example localhost | grep ingress.*ext; kubectl patch svc ext -p '{\"spec\":{\"externalName\":\"nowhere.example\"}}'; sleep 3; "+curl); got != "200\ningress    default/i, host ext.example, Prefix path /: service ext\nservice/ext patched\n503\n" {
+		t.Errorf("%q", got)
+	}
+}

@@ -5,6 +5,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
@@ -99,6 +100,14 @@ func (c *Cluster) wire(state *kept) error {
 	c.joinMachine()
 
 	c.ingress = ingressnginx.New(client.New(c.server, "nginx-ingress-controller"), c.factory)
+	c.ingress.Lookup = func(pod, name string) []netip.Addr {
+		namespace, pod, _ := strings.Cut(pod, "/")
+		if ns := c.podNet(namespace, pod); ns != nil {
+			addrs, _ := ns.Lookup(name)
+			return addrs
+		}
+		return nil
+	}
 	containerPrograms := tool.All()
 	for _, name := range []string{"awk", "jq", "bc"} { // images' tool sets say who has them
 		containerPrograms[name] = c.machine.programs[name]

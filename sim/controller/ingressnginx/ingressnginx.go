@@ -30,6 +30,10 @@ const (
 
 // Controller holds the table of routes.
 type Controller struct {
+	// Lookup resolves a name as a pod does, for Services of type ExternalName;
+	// nil knows none.
+	Lookup func(pod, name string) []netip.Addr
+
 	client   *client.Client
 	recorder *client.Recorder
 	clock    *clock.Clock

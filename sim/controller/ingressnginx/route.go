@@ -266,8 +266,32 @@ func (n *Controller) route(r *network.Request) (container.IngressRoute, *locatio
 // braced finds the references to groups of a rewrite-target.
 var braced = regexp.MustCompile(`\$(\d)`)
 
+// external is where a service of type ExternalName leads: its name's addresses,
+// at the target port or, if it has no ports, at the one that the ingress names.
+func (n *Controller) external(svc *corev1.Service, port *networkingv1.ServiceBackendPort) []netip.AddrPort {
+	number := int(port.Number)
+	for _, sp := range svc.Spec.Ports {
+		if port.Name != "" && sp.Name == port.Name || port.Number != 0 && sp.Port == port.Number {
+			if number = int(sp.TargetPort.IntVal); number == 0 {
+				number = int(sp.Port)
+			}
+		}
+	}
+	if _, err := netip.ParseAddr(svc.Spec.ExternalName); err == nil || number == 0 || n.Lookup == nil || len(n.runs) == 0 {
+		return nil // an address is no name
+	}
+	var out []netip.AddrPort
+	for _, a := range n.Lookup(n.runs[0].pod, svc.Spec.ExternalName) {
+		out = append(out, netip.AddrPortFrom(a, uint16(number)))
+	}
+	return out
+}
+
 // endpoints are the ready ones behind a service's port.
 func (n *Controller) endpoints(key string, svc *corev1.Service, port *networkingv1.ServiceBackendPort) []netip.AddrPort {
+	if svc.Spec.Type == corev1.ServiceTypeExternalName {
+		return n.external(svc, port)
+	}
 	i := slices.IndexFunc(svc.Spec.Ports, func(sp corev1.ServicePort) bool {
 		return port.Name != "" && sp.Name == port.Name || port.Number != 0 && sp.Port == port.Number
 	})
