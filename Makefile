@@ -55,7 +55,7 @@ dist/real-kubectl: scripts/parity/go.mod scripts/parity/go.sum scripts/parity/ma
 test-worker: dist/real-kubectl
 	node scripts/worker/test.mjs
 
-test-e2e: site
+test-e2e: site worker
 	node scripts/site/e2e.mjs
 
 clients: ## client-go, controller-runtime and Helm against the server
