@@ -5,6 +5,7 @@
 import 'wasm_exec'
 import module from './kubonsai-worker.wasm'
 import texts from './kubonsai-text.wasm'
+import { whole } from './body.ts'
 import { startGuest, type Guest } from '../../../site/src/go.ts'
 import { log } from './status.ts'
 import { Socket } from './socket.ts'
@@ -83,7 +84,7 @@ export async function start(options: Options): Promise<Program> {
     cancel: timer => clearTimeout(timer as ReturnType<typeof setTimeout>),
     alarm: options.alarm,
     ahead: options.ahead,
-    body,
+    body: whole,
     stream,
     fetchGuests: done => done(null),
     guest: () => startGuest(texts),
@@ -128,27 +129,6 @@ export async function start(options: Options): Promise<Program> {
     snapshot: () => Promise.race([ended, new Promise<Uint8Array>((resolve, reject) => port.snapshot!((failure, data) => failure === null ? resolve(data!) : reject(new Error(failure))))]),
     replace: snapshot => Promise.race([ended, new Promise<void>((resolve, reject) => port.replace!(snapshot, failure => failure === null ? resolve() : reject(new Error(failure))))]),
   }
-}
-
-async function body(stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array | null> {
-  const parts: Uint8Array[] = []
-  let size = 0
-  for (const reader = stream.getReader(); ;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    if ((size += value.length) > limit && limit) {
-      void reader.cancel()
-      return null
-    }
-    parts.push(value)
-  }
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const p of parts) {
-    whole.set(p, at)
-    at += p.length
-  }
-  return whole
 }
 
 function stream(gone: () => void): ReturnType<Port['stream']> {

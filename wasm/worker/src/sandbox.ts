@@ -4,6 +4,7 @@
  * they may.
  */
 import { DurableObject } from 'cloudflare:workers'
+import { whole } from './body.ts'
 import type { Env } from './env.ts'
 import type { Report } from './lobby.ts'
 import { limit, programLimits } from './limits.ts'
@@ -223,7 +224,7 @@ export class Sandbox extends DurableObject<Env> {
 
   private async restore(request: Request): Promise<Response> {
     const most = limit(this.env, 'MAX_BYTES')
-    const data = await readBody(request, most)
+    const data = await whole(request.body, most)
     return data ? this.replace(data) : status(413, `the snapshot is larger than the limit of ${most} bytes`)
   }
 
@@ -243,11 +244,4 @@ export class Sandbox extends DurableObject<Env> {
     }
     return json({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' })
   }
-}
-
-/** The bytes of a body; null when there are more than most. */
-export async function readBody(request: Request, most: number): Promise<Uint8Array | null> {
-  if (Number(request.headers.get('Content-Length') ?? 0) > most) return null
-  const data = new Uint8Array(await request.arrayBuffer())
-  return data.length > most ? null : data
 }

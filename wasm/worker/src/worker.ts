@@ -8,10 +8,11 @@
  *   /metrics                  the trainer's
  */
 import { bearer, equal, Keys } from './access.ts'
+import { whole } from './body.ts'
 import type { Env } from './env.ts'
 import { kubeconfig } from './kubeconfig.ts'
 import { limit, nodeCount } from './limits.ts'
-import { OWNER, readBody, type Creation } from './sandbox.ts'
+import { OWNER, type Creation } from './sandbox.ts'
 import { crossOrigin, json, log, status, unauthorized } from './status.ts'
 
 export { Lobby } from './lobby.ts'
@@ -69,7 +70,7 @@ async function create(request: Request, url: URL, env: Env): Promise<Response> {
   let snapshot: Uint8Array | null = null
   if (request.method === 'POST') {
     const bytes = limit(env, 'MAX_BYTES')
-    snapshot = await readBody(request, bytes)
+    snapshot = await whole(request.body, bytes)
     if (!snapshot) return status(413, `the snapshot is larger than the limit of ${bytes} bytes`)
     if (!snapshot.length) snapshot = null
   }
