@@ -101,11 +101,10 @@ func (s *sandbox) open() error {
 	s.stop = make(chan struct{})
 	s.server = httpserver.NewServer(s.do, s.look, s.stop)
 	s.server.Probe = true
-	if s.config.Template != "" {
-		err = s.prepare(s.config.Template)
-		s.config.Template = ""
+	if s.config.Template != "" && len(s.storage.sizes) == 0 { // it is new, and not kept yet
+		return s.prepare(s.config.Template)
 	}
-	return err
+	return nil
 }
 
 // prepare applies manifests to a new machine, in a terminal of its own.

@@ -31,7 +31,7 @@ export interface Creation {
 }
 
 /** The sandbox's own row. */
-interface Self extends Record<string, SqlStorageValue> { id: string; seed: number; nodes: string; cloud: number; created: number; used: number; ahead: number; crashes: number; crashed: number; boots: number }
+interface Self extends Record<string, SqlStorageValue> { id: string; seed: number; nodes: string; cloud: number; template: string; created: number; used: number; ahead: number; crashes: number; crashed: number; boots: number }
 
 /** The header in which the router says who asks: the owner, or somebody with a token of the cluster's own. */
 export const OWNER = 'X-Kubonsai-Owner'
@@ -56,19 +56,19 @@ export class Sandbox extends DurableObject<Env> {
         this.failure = "the sandbox's program has ended by itself again and again: reset it, or put a snapshot in its place"
         return
       }
-      await this.boot('')
+      await this.boot()
     })
   }
 
   /** Starts the program. What it cannot do with the rows is told to whoever asks; the rows stay. */
-  private async boot(template: string): Promise<void> {
+  private async boot(): Promise<void> {
     const self = this.self!
     const begin = Date.now()
     this.failure = ''
     this.sql.exec('UPDATE self SET boots = boots + 1') // what ends the whole isolate must count, too
     try {
       const program = await start({
-        config: { ...programLimits(this.env), seed: self.seed, nodes: self.nodes, cloud: !!self.cloud, start: self.created, template, visited: self.used, ahead: self.ahead },
+        config: { ...programLimits(this.env), seed: self.seed, nodes: self.nodes, cloud: !!self.cloud, start: self.created, template: self.template, visited: self.used, ahead: self.ahead },
         rows: new Rows(this.ctx.storage),
         alarm: at => {
           this.due = at
@@ -117,11 +117,11 @@ export class Sandbox extends DurableObject<Env> {
   async create(c: Creation): Promise<{ error: string } | { bootMs: number }> {
     if (this.self) return { error: 'it exists' }
     const now = Date.now()
-    this.sql.exec('CREATE TABLE self (id TEXT, seed INTEGER, nodes TEXT, cloud INTEGER, created INTEGER, used INTEGER, ahead INTEGER, crashes INTEGER, crashed INTEGER, boots INTEGER)')
-    this.sql.exec('INSERT INTO self VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0)', c.id, c.seed, c.nodes, c.cloud ? 1 : 0, now, now)
+    this.sql.exec('CREATE TABLE self (id TEXT, seed INTEGER, nodes TEXT, cloud INTEGER, template TEXT, created INTEGER, used INTEGER, ahead INTEGER, crashes INTEGER, crashed INTEGER, boots INTEGER)')
+    this.sql.exec('INSERT INTO self VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)', c.id, c.seed, c.nodes, c.cloud ? 1 : 0, c.template, now, now)
     this.self = this.sql.exec<Self>('SELECT * FROM self').one()
     try {
-      await this.boot(c.template)
+      await this.boot()
       if (this.failure) throw new Error(this.failure)
       if (c.snapshot) await this.program!.replace(c.snapshot)
     } catch (err) {
@@ -234,7 +234,7 @@ export class Sandbox extends DurableObject<Env> {
       new Rows(this.ctx.storage).clear()
       this.sql.exec('UPDATE self SET crashes = 0, boots = 0')
       this.self!.crashes = 0
-      await this.boot('')
+      await this.boot()
       if (!this.program) return status(500, this.failure)
     }
     try {

@@ -1,7 +1,9 @@
 // The service: making sandboxes, who may reach them, limits, the trainer's side.
 import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { again, Runtime, sleep, until } from './harness.mjs'
+import { again, Runtime, sleep, temporary, until } from './harness.mjs'
 
 const runtime = new Runtime({ bindings: { MAX_STREAMS: 3, MAX_PODS: 20, MAX_OBJECTS: 220, MAX_NODES: 3, MAX_REQUEST_BYTES: 100_000, MAX_BYTES: 3_000_000, MAX_LOG_BYTES: 10_000, MAX_FILE_BYTES: 100_000 } })
 before(() => runtime.start())
@@ -190,6 +192,30 @@ test('a snapshot goes out and in, here and into another sandbox', async () => {
   assert.equal((await a.fetch('/-/reset', { method: 'POST' })).status, 200)
   assert.equal((await a.fetch('/api/v1/namespaces/default/configmaps/kept')).status, 404)
   assert.equal((await a.json('/api/v1/nodes')).items.length, 1)
+})
+
+test('a template is what a sandbox begins with, and what it is reset to', async () => {
+  const assets = temporary()
+  mkdirSync(path.join(assets, 'templates'))
+  writeFileSync(path.join(assets, 'templates/shop.yaml'), 'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: prices, namespace: shop}\n')
+  writeFileSync(path.join(assets, 'templates/broken.yaml'), 'apiVersion: v1\nkind: Nothing\nmetadata: {name: x}\n')
+  writeFileSync(path.join(assets, 'index.html'), 'the site')
+  const site = await new Runtime({ assets }).start()
+  try {
+    assert.equal(await (await again(`${site.url}/`)).text(), 'the site')
+    const s = await site.sandbox('?template=shop')
+    const prices = '/api/v1/namespaces/shop/configmaps/prices'
+    assert.equal((await s.fetch(prices)).status, 200)
+    await s.json(prices, { method: 'DELETE' })
+    assert.equal((await s.fetch('/-/reset', { method: 'POST' })).status, 200)
+    assert.equal((await s.fetch(prices)).status, 200)
+    const r = await again(`${site.url}/new?template=broken`)
+    assert.equal(r.status, 400)
+    assert.match((await r.json()).message, /the template could not be applied: .*no matches for kind "Nothing"/s)
+    assert.equal((await (await site.admin('/admin/sandboxes')).json()).sandboxes.length, 1)
+  } finally {
+    await site.kill()
+  }
 })
 
 test('a page attaches, runs commands, and sees what others do', async () => {
