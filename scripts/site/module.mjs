@@ -19,17 +19,17 @@ const cold = [`${module}/...`]
 export const browserCold = [...cold, 'mvdan.cc/sh/v3/...', 'github.com/spf13/pflag', 'github.com/hack-pad/...',
   'go.yaml.in/...', 'sigs.k8s.io/...', 'k8s.io/...', 'archive/...', 'context', 'encoding/...', 'flag', 'io/...', 'log', 'net/...', 'os', 'path/...', 'regexp/syntax', 'text/...']
 
-/** Builds a program into file, without inlining in the given packages; slim are more options for scripts/slim. */
-export function buildModule(file, program, { version, cold: without = cold, tags = [], slim = [] }) {
+/** Builds a program into file, without inlining in the given packages; slim are more options for scripts/slim, names is where it says whose the numbers are. */
+export function buildModule(file, program, { version, cold: without = cold, tags = [], slim = [], names = `${file}.names.txt` }) {
   execFileSync(go, ['build', '-trimpath', '-ldflags', `-s -w -X main.version=${version}`, ...(tags.length ? ['-tags', tags.join()] : []), ...without.map(p => `-gcflags=${p}=-l`), '-o', file, program],
     { cwd: root, stdio: 'inherit', env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' } })
   // Tables for stack traces and roundabout code go: a third of the module. What
   // the numbers in stack traces stand for is in a file that no page loads.
-  execFileSync(go, ['run', './scripts/slim', '-names', `${file}.names.txt`, ...slim, file, file], { cwd: root, stdio: 'inherit' })
+  execFileSync(go, ['run', './scripts/slim', '-names', names, ...slim, file, file], { cwd: root, stdio: 'inherit' })
 }
 
 /** Builds awk and jq. A program that wants more memory than this ends; it would take its host with it. */
-export const buildTextTools = (file, version) => buildModule(file, './wasm/texttool', { version, slim: ['-memory', '256'] })
+export const buildTextTools = (file, version, names) => buildModule(file, './wasm/texttool', { version, slim: ['-memory', '256'], names })
 
 /** Has npm install what the folder of the repository names, if it has not. */
 export function installed(dir) {

@@ -3,7 +3,7 @@
 //
 //     node scripts/worker/build.mjs [--no-check]
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -22,9 +22,12 @@ if (!process.argv.includes('--no-check')) {
 const { version } = JSON.parse(readFileSync(path.join(source, 'package.json'), 'utf8'))
 const memory = /MEMORY_MB = (\d+)/.exec(readFileSync(path.join(source, 'src/limits.ts'), 'utf8'))[1]
 
+rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
-buildModule(path.join(out, 'kubonsai-worker.wasm'), './wasm/worker', { version, slim: ['-memory', memory] })
-buildTextTools(path.join(out, 'kubonsai-text.wasm'), version)
+// What lies in that folder is uploaded; the lists of names stay here.
+const names = module => path.join(root, 'dist', `worker-${module}.names.txt`)
+buildModule(path.join(out, 'kubonsai-worker.wasm'), './wasm/worker', { version, slim: ['-memory', memory], names: names('program') })
+buildTextTools(path.join(out, 'kubonsai-text.wasm'), version, names('text'))
 await require('esbuild').build({
   absWorkingDir: source, entryPoints: ['src/worker.ts'], outfile: path.join(out, 'worker.js'),
   bundle: true, format: 'esm', target: 'es2022', legalComments: 'none', logLevel: 'warning',
