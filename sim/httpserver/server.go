@@ -10,8 +10,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/streaming/pkg/httpstream"
@@ -43,7 +45,8 @@ type Server struct {
 	stop    <-chan struct{}
 	openapi openapiV2
 	encoded encodings
-	pace    float64 // virtual time that passes in a unit of the wall's
+	watches atomic.Uint64 // that were begun
+	pace    float64       // virtual time that passes in a unit of the wall's
 	// wait is rest.Request's field of that name; nil where nothing can be waited for.
 	wait func(fn func())
 	// Probe has idle watches send a blank line now and then, for hosts that
@@ -80,6 +83,9 @@ func (h *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				req.Header[name] += "," + more
 			}
 		}
+	}
+	if isWatch(req) && req.Query.Get("timeoutSeconds") == "" {
+		req.Query.Set("timeoutSeconds", strconv.Itoa(h.watchSeconds()))
 	}
 	for name, v := range r.Header {
 		if strings.HasPrefix(name, "Impersonate-Extra-") {
@@ -131,6 +137,21 @@ func (h *Server) sleep(ctx context.Context, d time.Duration) bool {
 	case <-h.stop:
 	}
 	return false
+}
+
+// watchLeast is how long a watch lasts at least, in seconds of the wall's clock,
+// when its client does not say: upstream's --min-request-timeout. It lasts up to
+// twice as long, so that clients do not all come back at once.
+const watchLeast = 1800
+
+func (h *Server) watchSeconds() int {
+	n := watchLeast + h.watches.Add(1)*977%watchLeast
+	return int(float64(n) * h.pace) // the API counts virtual seconds
+}
+
+func isWatch(req *rest.Request) bool {
+	w := req.Query.Get("watch")
+	return req.Method == http.MethodGet && (w == "1" || w == "true" || strings.Contains(req.Path, "/watch/"))
 }
 
 // asJSON turns a body in protobuf into JSON. Kinds without such an encoding are

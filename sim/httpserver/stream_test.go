@@ -315,3 +315,19 @@ func TestUpgradeRequired(t *testing.T) {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }
+
+// A watch whose client does not say how long it shall last ends all the same.
+func TestWatchesEnd(t *testing.T) {
+	h := &Server{pace: 60}
+	seen := map[int]bool{}
+	for range 100 {
+		n := h.watchSeconds()
+		if n < 60*watchLeast || n > 2*60*watchLeast {
+			t.Fatalf("%d virtual seconds at sixty times the wall's pace", n)
+		}
+		seen[n] = true
+	}
+	if len(seen) < 50 {
+		t.Errorf("%d different lengths among 100", len(seen))
+	}
+}
