@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -18,7 +19,6 @@ import (
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	"github.com/kubonsai/kubonsai/sim/api/schema"
 	"github.com/kubonsai/kubonsai/sim/kubectl/describe"
-	"github.com/kubonsai/kubonsai/sim/kubectl/printer"
 	"github.com/kubonsai/kubonsai/sim/kubectl/smerge"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 )
@@ -381,7 +381,7 @@ func (o *rolloutHistory) Run(s *Session) error {
 			}
 		default:
 			var b bytes.Buffer
-			w := printer.NewTabWriter(&b)
+			w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 			fmt.Fprintf(w, "REVISION\tCHANGE-CAUSE\n")
 			for _, rev := range all {
 				cause := tree.Strings(rev.keeper, "metadata", "annotations")[changeCause]
