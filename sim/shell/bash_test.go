@@ -5,7 +5,10 @@ package shell_test
 
 import (
 	_ "embed"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -26,6 +29,11 @@ func TestLikeBash(t *testing.T) { compareAll(t, bashScripts) }
 func TestToolsLikeGNU(t *testing.T) { compareAll(t, toolScripts) }
 
 func compareAll(t *testing.T, scripts string) {
+	// Who runs the tests under nohup hands an ignored SIGHUP down; a caught one
+	// is reset for bash.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	script := ""
 	for _, line := range strings.SplitAfter(scripts, "\n") {
 		if !strings.HasPrefix(line, "%%") {
