@@ -155,8 +155,10 @@ test('a cluster of the browser moves to a sandbox and back', async () => {
   await panel.getByText('This cluster lives in this browser.').waitFor()
   await page.screenshot({ path: path.join(shots, 'sandbox-move.png') })
   const other = await tab(context, site.url)
-  await run(block(other, 'kubectl get nodes')) // it shows what the first tab has made of it
-  await shows(block(other, 'kubectl get nodes'), 'already exists')
+  const theirs = block(other, 'kubectl get nodes')
+  await complete(theirs) // which of the two texts it runs is decided by which is there first
+  await edit(theirs, 'kubectl create deployment moved --image=nginx; kubectl rollout status deployment moved')
+  assert.match((await complete(theirs)).output, /already exists/)
   await Promise.all([other.waitForEvent('load'), page.waitForEvent('load'), panel.getByRole('button', { name: 'Move to a hosted sandbox' }).click()])
   for (const p of [page, other]) await dock(p).getByText(/hosted sandbox$/).waitFor()
   await shows(s, /already exists[\s\S]*successfully rolled out/) // what was shown is shown
