@@ -105,6 +105,7 @@ var chance = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| \+0000|[+-]\d\d:\d\d)?`), "TIME"},
 	{regexp.MustCompile(`resourceVersion(": "|: ")\d+`), "resourceVersion$1 N"},
+	{regexp.MustCompile(`(?m)^I\d{4} \d\d:\d\d:\d\d.*\n`), ""}, // the client library's own traces, which depend on the moment
 	{regexp.MustCompile(`[EWF]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ \w+\.go:\d+\]`), "KLOG"},
 	{regexp.MustCompile(`(LIVE|MERGED)-[a-z0-9]+`), "$1-X"},
 	{regexp.MustCompile(`/tmp/[^ ]*(LIVE|MERGED)`), "/tmp/$1"},
