@@ -14,7 +14,7 @@ const mb = n => `${(n / 1e6).toFixed(2)} MB`
 print('the Worker, raw', mb(files.reduce((n, f) => n + f.length, 0)))
 print('the Worker, gzip', mb(files.reduce((n, f) => n + gzipSync(f, { level: 9 }).length, 0)), '10 MB, the platform’s')
 
-const runtime = await new Runtime({ bindings: { MAX_PODS: 2000, MAX_OBJECTS: 10_000 } }).start()
+const runtime = await new Runtime({ bindings: { MAX_NODES: 12, MAX_PODS: 2000, MAX_OBJECTS: 10_000 } }).start()
 const deployments = '/apis/apps/v1/namespaces/default/deployments'
 const web = replicas => ({ metadata: { name: 'web' }, spec: { replicas, selector: { matchLabels: { app: 'web' } }, template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'nginx' }] } } } })
 const memory = async id => (await (await runtime.admin('/admin/sandboxes')).json()).sandboxes.find(s => s.id === id).memory
@@ -22,7 +22,7 @@ const share = n => `${Math.floor(128 * 2 ** 20 / n)}`
 try {
   const kinds = []
   for (const pods of [0, 100, 1000]) {
-    const s = await runtime.sandbox('?nodes=10')
+    const s = await runtime.sandbox('?nodes=12')
     if (pods) {
       await s.json(deployments, { method: 'POST', body: web(pods) })
       await until(`${pods} pods`, async () => (await s.json(`${deployments}/web`)).status.readyReplicas === pods, 300_000)
