@@ -50,7 +50,7 @@ test-site: $(NPM_STAMP)
 
 # The real kubectl, built only to compare ours with it.
 dist/real-kubectl: scripts/parity/go.mod scripts/parity/go.sum scripts/parity/main.go
-	cd scripts/parity && CGO_ENABLED=0 go build -trimpath -o ../../dist/real-kubectl .
+	cd scripts/parity && CGO_ENABLED=0 go build -trimpath -ldflags "$(foreach v,gitVersion=v1.36.2 gitMajor=1 gitMinor=36,-X k8s.io/component-base/version.$(v))" -o ../../dist/real-kubectl .
 
 test-worker: worker dist/real-kubectl
 	node scripts/worker/test.mjs
