@@ -129,7 +129,7 @@ func TestExpiredRevisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 2500 {
+	for i := range 5000 { // more than stay readable for watches
 		first.Data = map[string]string{"n": fmt.Sprint(i)}
 		o := first.DeepCopy()
 		o.ResourceVersion = ""
