@@ -129,7 +129,7 @@ func TestExpiredRevisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 9000 { // more than twice what watches may lag by
+	for i := range 2500 { // more than twice what watches may lag by
 		first.Data = map[string]string{"n": fmt.Sprint(i)}
 		o := first.DeepCopy()
 		o.ResourceVersion = ""

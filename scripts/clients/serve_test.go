@@ -41,6 +41,7 @@ func serve(t *testing.T, nodes int) (context.Context, *rest.Config) {
 		t.Fatal(err)
 	}
 	h := httpserver.NewHost(c, 1, func(err error) { t.Error(err) })
+	h.Do(func(m *sim.Machine) { m.SetWatchWindow(1000) }) // so that revisions expire soon
 	srv := httptest.NewServer(h)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(func() {
