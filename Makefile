@@ -66,7 +66,7 @@ parity: dist/real-kubectl ## build the real kubectl and compare it with ours
 	go test -parallel 8 ./sim/httpserver -run RealKubectl
 
 size: ## tell what the browser's module is made of
-	go run ./scripts/size -brotli dist/site/kubonsai.wasm
+	go run ./scripts/size -brotli
 
 bench: native site worker ## print the benchmark table
 	scripts/bench/run

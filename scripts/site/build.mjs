@@ -10,7 +10,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
-import { browserCold, buildModule, buildTextTools, goroot, installed, root } from './module.mjs'
+import { browserCold, buildModule, buildTextTools, divideModule, goroot, installed, root } from './module.mjs'
 
 const site = path.join(root, 'site')
 const flag = name => process.argv.includes(`--${name}`)
@@ -33,7 +33,8 @@ if (!flag('no-check')) {
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 
-buildModule(path.join(out, 'kubonsai.wasm'), './wasm/browser', { version, cold: browserCold, tags: flag('fake') ? ['fake'] : [] })
+const program = path.join(out, 'kubonsai.wasm'), observed = path.join(out, 'observed.wasm')
+buildModule(program, './wasm/browser', { version, cold: browserCold, ...(flag('fake') ? { tags: ['fake'] } : { slim: ['-observe', observed] }) })
 // Loaded when they are first used.
 buildTextTools(path.join(out, 'kubonsai-text.wasm'), version)
 
@@ -58,6 +59,7 @@ const bundle = await esbuild.build({
   entryPoints: { kubonsai: 'src/kubonsai.ts', 'kubonsai-api': 'src/api.ts' },
 })
 await esbuild.build({ ...common, outfile: path.join(out, 'kubonsai-worker.js'), entryPoints: ['src/worker.ts'] })
+if (!flag('fake')) divideModule(program, path.join(out, 'kubonsai-rest.wasm'), observed, out)
 // The service worker keeps every file of the release; its name for them changes with what is in them.
 const release = readdirSync(out).filter(f => /^kubonsai.*\.(js|wasm)$/.test(f)).sort()
 const hash = createHash('sha256')

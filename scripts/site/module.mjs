@@ -1,7 +1,7 @@
 // How a wasm module is built, for the page (build.mjs) and for the Worker
 // (scripts/worker/build.mjs).
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -26,6 +26,18 @@ export function buildModule(file, program, { version, cold: without = cold, tags
   // Tables for stack traces and roundabout code go: a third of the module. What
   // the numbers in stack traces stand for is in a file that no page loads.
   execFileSync(go, ['run', './scripts/slim', '-names', names, ...slim, file, file], { cwd: root, stdio: 'inherit' })
+}
+
+/**
+ * Divides a module that buildModule made, in two: what a page begins with stays
+ * in file, the rest goes to another one. observed is the module's twin that
+ * notes its calls, and dir has the scripts that run it.
+ */
+export function divideModule(file, rest, observed, dir) {
+  const calls = execFileSync(process.execPath, [path.join(root, 'scripts/site/observe.mjs'), dir, observed], { stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 24 })
+  writeFileSync(`${observed}.calls`, calls)
+  execFileSync(go, ['run', './scripts/slim', '-v', '-calls', `${observed}.calls`, '-rest', rest, file, file], { cwd: root, stdio: 'inherit' })
+  for (const f of [observed, `${observed}.calls`]) rmSync(f)
 }
 
 /** Builds awk and jq. A program that wants more memory than this ends; it would take its host with it. */

@@ -137,22 +137,31 @@ func hasKeptName(name string) bool {
 	return strings.HasPrefix(name, "runtime.") || strings.HasPrefix(name, "reflect.") || strings.HasPrefix(name, "internal/runtime/")
 }
 
+// elements takes the segment that fills the table apart: its first place, how many
+// functions it has, and their numbers, encoded.
+func elements(m *gowasm.Module) (first, count int, functions []byte, err error) {
+	r := gowasm.Reader{B: m.Section(gowasm.SectionElement).Body}
+	if r.Uint() != 1 || r.Uint() != 0 || r.Byte() != opI32Const {
+		return 0, 0, nil, errors.New("the table is not filled from one segment")
+	}
+	first = r.Int()
+	r.Byte() // end
+	return first, r.Uint(), r.B, nil
+}
+
 // renumberElements has the table's entries lead to the functions' new numbers.
 func renumberElements(m *gowasm.Module, numbers []int) error {
-	s := m.Section(gowasm.SectionElement)
-	r := gowasm.Reader{B: s.Body}
-	if r.Uint() != 1 || r.Uint() != 0 || r.Byte() != opI32Const {
-		return errors.New("the table is not filled from one segment")
+	first, n, functions, err := elements(m)
+	if err != nil {
+		return err
 	}
-	r.Int()
-	r.Byte() // end
-	head := s.Body[:len(s.Body)-len(r.B)]
-	n := r.Uint()
-	body := binary.AppendUvarint(slices.Clone(head), uint64(n))
+	r := gowasm.Reader{B: functions}
+	body := append(gowasm.AppendInt([]byte{1, 0, opI32Const}, first), opEnd)
+	body = binary.AppendUvarint(body, uint64(n))
 	for range n {
 		body = binary.AppendUvarint(body, uint64(numbers[r.Uint()]))
 	}
-	s.Body = body
+	m.Section(gowasm.SectionElement).Body = body
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -20,6 +21,68 @@ func TestSlim(t *testing.T) {
 	}
 	if got := output(t, file); got != want {
 		t.Errorf("slimmed:\n%s\nas linked:\n%s", got, want)
+	}
+}
+
+// TestSplit runs a program in two parts: that with every other function in the
+// first, so that calls cross everywhere, and that with what it calls.
+func TestSplit(t *testing.T) {
+	file := build(t, "./testdata/program.go")
+	want := output(t, file)
+	_, slim, _ := slimmed(t, file)
+	p, err := readProgram(slim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var other []int
+	for n := 0; n < len(p.bodies); n += 2 {
+		other = append(other, n)
+	}
+	dir := t.TempDir()
+	write := func(name string, b []byte) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	parts := func(files ...string) string {
+		cmd := exec.Command("node", append([]string{"--stack-size=8192", "testdata/parts.mjs", runtime.GOROOT()}, files...)...)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	noted, err := observe(slim, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var called []int
+	for _, n := range strings.Fields(parts(write("observed.wasm", noted))) {
+		n, err := strconv.Atoi(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		called = append(called, n)
+	}
+	if len(called) < 100 || len(called) > len(p.bodies)*9/10 {
+		t.Errorf("it calls %d of its %d functions", len(called), len(p.bodies))
+	}
+	for name, wanted := range map[string][]int{"every other": other, "none": nil, "what is called": called} {
+		first, rest, err := split(slim, wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parts(write("first.wasm", first), write("rest.wasm", rest)); got != want {
+			t.Errorf("%s:\n%s\nas linked:\n%s", name, got, want)
+		}
+		if name == "what is called" && len(first) > len(slim)*9/10 {
+			t.Errorf("the first part has %d of %d bytes", len(first), len(slim))
+		}
+	}
+	if _, _, err := split(slim, []int{len(p.bodies)}); err == nil {
+		t.Error("a function that there is not: no error")
 	}
 }
 
@@ -50,7 +113,7 @@ func TestUnknown(t *testing.T) {
 		"not of Go's linker":   "\x00asm\x01\x00\x00\x00",
 		"only a memory of one": "\x00asm\x01\x00\x00\x00\x05\x03\x01\x00\x01",
 	} {
-		if _, _, err := shrink([]byte(raw), 0); err == nil {
+		if _, _, _, err := shrink([]byte(raw), 0); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -76,7 +139,7 @@ func slimmed(t *testing.T, file string) (raw, slim []byte, names [][2]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slim, names, err = shrink(raw, 512); err != nil {
+	if slim, names, _, err = shrink(raw, 512); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(file, slim, 0o644); err != nil {

@@ -9,6 +9,7 @@
  *
  * Everything the page's own elements do goes through this interface.
  */
+import type { Modules } from './engine.ts'
 import { inlinePort, here, prepareWorker, workerPort, type Port } from './port.ts'
 import { PROTOCOL, type Answer, type Entry, type Fields, type Request, type RequestKind, type Step } from './protocol.ts'
 import { canShare, sharedPort, writerLock } from './tabs.ts'
@@ -44,6 +45,8 @@ export interface CreateOptions {
   wasmURL?: string | URL
   /** The compiled module, when the caller has it already; wins over wasmURL. */
   wasmModule?: WebAssembly.Module
+  /** Where kubonsai-rest.wasm is, the rest of the program, which is fetched when it has started. Default: beside kubonsai.wasm. */
+  restURL?: string | URL
   /** Where kubonsai-text.wasm is, which is fetched when awk or jq is first used. Default: beside kubonsai.wasm. */
   textToolsURL?: string | URL
   /**
@@ -219,9 +222,12 @@ export class KubonsaiError extends Error {
 const isNode = typeof process !== 'undefined' && !!process.versions?.node
 const utf8 = new TextEncoder()
 
-const moduleURL = (o: CreateOptions): string => new URL(o.wasmURL ?? here('kubonsai.wasm'), isNode ? undefined : location.href).href
-const textToolsURL = (o: CreateOptions): string =>
-  o.textToolsURL ? new URL(o.textToolsURL, isNode ? undefined : location.href).href : new URL('kubonsai-text.wasm', moduleURL(o)).href
+function modulesOf(o: CreateOptions): Modules {
+  const base = isNode ? undefined : location.href
+  const program = new URL(o.wasmURL ?? here('kubonsai.wasm'), base).href
+  const at = (url: string | URL | undefined, name: string): string => url ? new URL(url, base).href : new URL(name, program).href
+  return { program: o.wasmModule ?? program, rest: at(o.restURL, 'kubonsai-rest.wasm'), textTools: at(o.textToolsURL, 'kubonsai-text.wasm') }
+}
 const workerOf = (o: CreateOptions): boolean | string => o.worker instanceof URL ? o.worker.href : o.worker ?? !isNode
 
 /**
@@ -229,9 +235,9 @@ const workerOf = (o: CreateOptions): boolean | string => o.worker instanceof URL
  * starts the program in a worker, fetched and compiled, and touches no storage.
  * The first answer then comes in a fraction of the time.
  */
-export function prepare(options: Pick<CreateOptions, 'wasmURL' | 'textToolsURL' | 'worker' | 'nodes'> = {}): void {
+export function prepare(options: Pick<CreateOptions, 'wasmURL' | 'restURL' | 'textToolsURL' | 'worker' | 'nodes'> = {}): void {
   const worker = workerOf(options)
-  if (worker !== false) prepareWorker({ wasm: moduleURL(options), textTools: textToolsURL(options), worker, nodes: String(options.nodes ?? 1) })
+  if (worker !== false) prepareWorker({ modules: modulesOf(options), worker, nodes: String(options.nodes ?? 1) })
 }
 
 /** Boots a cluster, or opens the one that the storage holds. */
@@ -240,8 +246,7 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
   if (options.sandbox !== undefined) return (await import('./remote.ts')).openSandbox(options)
   const name = options.name ?? 'default'
   let storage = options.storage ?? (isNode ? 'memory' : 'indexeddb')
-  const wasm = options.wasmModule ?? moduleURL(options)
-  const textTools = textToolsURL(options)
+  const modules = modulesOf(options)
   const worker = workerOf(options)
   const share = storage === 'indexeddb' && worker !== false
   let warning = ''
@@ -250,7 +255,7 @@ export async function create(options: CreateOptions = {}): Promise<Cluster> {
     storage = 'memory'
     warning = 'this page is not served over https (or this browser is old), so the cluster is not kept and not shared between tabs'
   }
-  const make = (lock: string | null): Port => worker === false ? inlinePort({ wasm, textTools, worker, lock: null }) : workerPort({ wasm, textTools, worker, lock })
+  const make = (lock: string | null): Port => worker === false ? inlinePort({ modules, worker, lock: null }) : workerPort({ modules, worker, lock })
   const port = share && storage === 'indexeddb' ? sharedPort(name, () => make(writerLock(name))) : make(null)
   const open: Omit<Request, 'id'> = { kind: 'open', name, storage }
   if (options.seed !== undefined) open.seed = options.seed

@@ -5,6 +5,7 @@
  * message queue, and storages for Node. It knows nothing of pages or clusters.
  */
 import { startGuest, type Guest } from './go.ts'
+import { instantiate, type Source } from './parts.ts'
 import { decode, encode, type Answer, type Request } from './protocol.ts'
 // wasm_exec.js of the Go release that built the module; the build copies it from GOROOT.
 import './vendor/wasm_exec.js'
@@ -45,11 +46,17 @@ export interface Engine {
   ended: Promise<void>
 }
 
-export interface EngineOptions {
-  /** A compiled module, or where to get one. */
-  module: WebAssembly.Module | URL | string
+/** The parts of a release that are wasm. */
+export interface Modules {
+  /** The cluster's program: the compiled module, or where it is. */
+  program: WebAssembly.Module | string
+  /** Where its rest is, which is fetched when the program has started. */
+  rest: string
   /** Where the module with awk and jq is. */
   textTools: string
+}
+
+export interface EngineOptions extends Modules {
   onFrame(frame: Answer): void
   onProgress?(loaded: number, total: number): void
   /** Makes storages of kind "file:…"; Node only. */
@@ -59,9 +66,8 @@ export interface EngineOptions {
 let count = 0
 const isNode = typeof process !== 'undefined' && !!process.versions?.node
 
-/** Fetches and compiles the module; in Node from a file when the URL says so. */
-export async function compile(source: URL | string, what = 'the cluster’s program', parameter = 'wasmURL'): Promise<WebAssembly.Module> {
-  const url = String(source)
+/** Fetches and compiles a module; in Node from a file when the URL says so. */
+async function compile(url: string, what: string, parameter: string, init?: RequestInit): Promise<WebAssembly.Module> {
   if (isNode && !/^https?:/.test(url)) {
     const { readFile } = await import('node:fs/promises')
     const { fileURLToPath } = await import('node:url')
@@ -69,11 +75,11 @@ export async function compile(source: URL | string, what = 'the cluster’s prog
   }
   let response: Response
   try {
-    response = await fetch(url)
+    response = await fetch(url, init)
   } catch (err) {
-    throw new Error(`${what} could not be fetched from ${url} (${String(err)}): check the connection and the parameter ${parameter}`)
+    throw unreachable(url, what, parameter, err)
   }
-  if (!response.ok) throw new Error(`${what} could not be fetched: ${url} answered ${response.status}; put ${url.replace(/.*\/|[?#].*/g, '')} beside kubonsai.js or set ${parameter}`)
+  if (!response.ok) throw refused(url, what, parameter, response.status)
   if ((response.headers.get('content-type') ?? '').startsWith('application/wasm')) {
     return WebAssembly.compileStreaming(response)
   }
@@ -81,9 +87,35 @@ export async function compile(source: URL | string, what = 'the cluster’s prog
   return WebAssembly.compile(await response.arrayBuffer())
 }
 
+const unreachable = (url: string, what: string, parameter: string, err: unknown): Error =>
+  new Error(`${what} could not be fetched from ${url} (${String(err)}): check the connection and the parameter ${parameter}`)
+const refused = (url: string, what: string, parameter: string, status: number): Error =>
+  new Error(`${what} could not be fetched: ${url} answered ${status}; put ${url.replace(/.*\/|[?#].*/g, '')} beside kubonsai.js or set ${parameter}`)
+
+/** The rest of the program, as a worker of a browser gets it: in the background, or at once. */
+function restFrom(url: string): Source {
+  const what = 'the rest of the cluster’s program', parameter = 'restURL'
+  return {
+    url,
+    load: fresh => compile(url, what, parameter, { ...(fresh && { cache: 'reload' as const }), priority: 'low' } as RequestInit),
+    now(fresh) {
+      const request = new XMLHttpRequest()
+      request.open('GET', fresh ? `${url}?${Date.now()}` : url, false)
+      request.responseType = 'arraybuffer'
+      try {
+        request.send()
+      } catch (err) {
+        throw unreachable(url, what, parameter, err)
+      }
+      if (request.status >= 300) throw refused(url, what, parameter, request.status)
+      return new WebAssembly.Module(request.response as ArrayBuffer)
+    },
+  }
+}
+
 /** Starts the program; resolves when it takes frames. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const module = options.module instanceof WebAssembly.Module ? options.module : await compile(options.module)
+  const module = options.program instanceof WebAssembly.Module ? options.program : await compile(options.program, 'the cluster’s program', 'wasmURL')
   const id = `h${++count}`
   const hosts = (globalThis.kubonsaiHosts ??= {})
   let ready!: () => void
@@ -128,7 +160,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   hosts[id] = host
   const go = new globalThis.Go()
   go.argv = ['kubonsai', id]
-  const instance = await WebAssembly.instantiate(module, go.importObject)
+  // Only a worker may wait for the network in the middle of a computation.
+  const patient = !isNode && typeof document === 'undefined'
+  const source = restFrom(options.rest)
+  const { instance, complete } = await instantiate(module, go.importObject, patient ? source : { url: source.url, load: source.load })
+  if (!patient) await complete()
   let exited = false
   const run = go.run(instance).then(() => {
     exited = true
@@ -139,6 +175,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const crashed = run.then(() => { throw new Error('the cluster’s program ended by itself: reload the page, the cluster goes on from its saved state') })
   crashed.catch(() => {})
   await Promise.race([started, crashed])
+  if (patient) complete().catch(() => {}) // whoever needs it will try again, and say why
   return {
     send(frame) {
       if (exited || !host.wake) throw new Error('the cluster’s program has ended')

@@ -10,8 +10,9 @@
  * data-name (which cluster; pages of one origin with the same name share it),
  * data-nodes ("3", "0" for none, or "2/4Gi,4/8Gi" for the CPU and memory of
  * each), data-seed and data-cloud="on" (of a new cluster; a cloud gives
- * services of type LoadBalancer an address), data-speed, data-wasm and
- * data-text-tools (where kubonsai.wasm and kubonsai-text.wasm are),
+ * services of type LoadBalancer an address), data-speed, data-wasm,
+ * data-rest and data-text-tools (where kubonsai.wasm, kubonsai-rest.wasm and
+ * kubonsai-text.wasm are),
  * data-sandbox="https://HOST" (the cluster is a hosted sandbox of that service;
  * "." is the page's own origin; with data-template and data-code), data-upload
  * (the reader may move the browser's cluster to that service),
@@ -26,6 +27,12 @@ import { Snippet } from './snippet.ts'
 const script = document.querySelector<HTMLScriptElement>(`script[type="module"][src*="kubonsai.js"]`)
 const marking = markingOf(script)
 
+/** Where an attribute of the script says that a file is. */
+function place(attribute: string): string | undefined {
+  const url = script?.dataset[attribute]
+  return url ? new URL(url, location.href).href : undefined
+}
+
 /** What the attributes of the script ask for. */
 export const settings = {
   name: script?.dataset['name'] ?? 'default',
@@ -33,8 +40,9 @@ export const settings = {
   nodes: script?.dataset['nodes'] || undefined,
   cloud: script?.dataset['cloud'] === 'on' || undefined,
   speed: script?.dataset['speed'] ? Number(script.dataset['speed']) : undefined,
-  wasm: script?.dataset['wasm'] ? new URL(script.dataset['wasm'], location.href).href : undefined,
-  textTools: script?.dataset['textTools'] ? new URL(script.dataset['textTools'], location.href).href : undefined,
+  wasm: place('wasm'),
+  rest: place('rest'),
+  textTools: place('textTools'),
   sandbox: script?.dataset['sandbox'],
   template: script?.dataset['template'],
   code: script?.dataset['code'],

@@ -16,6 +16,7 @@ export interface Settings {
   cloud?: boolean | undefined
   speed?: number | undefined
   wasm?: string | undefined
+  rest?: string | undefined
   textTools?: string | undefined
   sandbox?: string | undefined
   template?: string | undefined
@@ -97,7 +98,7 @@ export function onMoved(fn: () => void): void {
 /** How the browser's own cluster is made. */
 export const localOptions = (): CreateOptions => ({
   name: settings.name, seed: settings.seed, nodes: settings.nodes, cloud: settings.cloud, speed: settings.speed,
-  wasmURL: settings.wasm, textToolsURL: settings.textTools,
+  wasmURL: settings.wasm, restURL: settings.rest, textToolsURL: settings.textTools,
   edit: async (name, text) => (await import('./editor.ts')).openEditor(name, text),
 })
 
@@ -154,7 +155,7 @@ export function preload(): void {
       return
     }
     observer.disconnect()
-    if (!opening) prepareCluster({ wasmURL: settings.wasm, nodes: settings.nodes })
+    if (!opening) prepareCluster({ wasmURL: settings.wasm, restURL: settings.rest, textToolsURL: settings.textTools, nodes: settings.nodes })
   })
   for (const s of snippets()) observer.observe(s)
 }

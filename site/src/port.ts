@@ -3,6 +3,7 @@
  * are the two local ones, a worker and the caller's own thread; tabs.ts makes
  * one that several tabs share, remote.ts one to a hosted sandbox.
  */
+import type { Modules } from './engine.ts'
 import type { Answer, Request } from './protocol.ts'
 import type { FromWorker } from './worker.ts'
 
@@ -28,8 +29,7 @@ export interface Port {
 }
 
 export interface PortOptions {
-  wasm: WebAssembly.Module | string
-  textTools: string
+  modules: Modules
   worker: boolean | string
   lock: string | null
 }
@@ -68,16 +68,16 @@ async function spawn(url: string, onmessage: (m: FromWorker) => void, onerror: (
 /** A worker whose program is started and waits for its cluster. */
 interface Spare { key: string; worker: Promise<AnyWorker>; onmessage: (m: FromWorker) => void; onerror: (text: string) => void }
 let spare: Spare | null = null
-const keyOf = (o: { wasm: WebAssembly.Module | string; textTools: string; worker: boolean | string }): string => `${String(o.worker)} ${typeof o.wasm === 'string' ? o.wasm : 'module'} ${o.textTools}`
+const keyOf = ({ modules: m, worker }: Pick<PortOptions, 'modules' | 'worker'>): string => [worker, typeof m.program === 'string' ? m.program : 'module', m.rest, m.textTools].join(' ')
 const workerURL = (worker: boolean | string): string => typeof worker === 'string' ? worker : here('kubonsai-worker.js')
 
 /** Starts the program of a cluster that will soon be wanted, in a worker. */
-export function prepareWorker(options: { wasm: string; textTools: string; worker: boolean | string; nodes: string }): void {
+export function prepareWorker(options: Pick<PortOptions, 'modules' | 'worker'> & { nodes: string }): void {
   if (spare) return
   const worker = spawn(workerURL(options.worker), m => mine.onmessage(m), text => mine.onerror(text))
   const mine: Spare = { key: keyOf(options), worker, onmessage: () => {}, onerror: () => {} }
   spare = mine
-  worker.then(w => w.postMessage({ prepare: { module: options.wasm, textTools: options.textTools, nodes: options.nodes } }), () => { if (spare === mine) spare = null })
+  worker.then(w => w.postMessage({ prepare: { modules: options.modules, nodes: options.nodes } }), () => { if (spare === mine) spare = null })
 }
 
 /** Ends a worker that is not needed after all. */
@@ -150,7 +150,7 @@ export function workerPort(options: PortOptions): Port {
     }, failed).then(w => {
       if (mine !== generation || closed) return w.terminate()
       worker = w
-      w.postMessage({ start: { module: options.wasm, textTools: options.textTools, lock: options.lock } })
+      w.postMessage({ start: { modules: options.modules, lock: options.lock } })
       for (const frame of queue.splice(0)) w.postMessage(frame)
     }, err => failed(String((err as Error).message ?? err)))
   }
@@ -194,8 +194,7 @@ export function inlinePort(options: PortOptions): Port {
   const fail = (err: unknown): void => { if (!closed) port.onlost(String((err as Error).message ?? err), true) }
   import('./engine.ts').then(async ({ startEngine, directoryStorage }) => {
     const engine = await startEngine({
-      module: options.wasm,
-      textTools: options.textTools,
+      ...options.modules,
       storage: isNode ? directoryStorage : undefined,
       onFrame: take,
     })

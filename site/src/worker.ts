@@ -6,14 +6,14 @@
  * message is a frame. A page that expects to need a cluster may say so before:
  * then the program is started, and rehearses, while nobody waits for it.
  */
-import { directoryStorage, startEngine, type Engine } from './engine.ts'
+import { directoryStorage, startEngine, type Engine, type Modules } from './engine.ts'
 import type { Answer, Request } from './protocol.ts'
 
 export interface Prepare {
-  prepare: { module: WebAssembly.Module | string; textTools: string; nodes: string }
+  prepare: { modules: Modules; nodes: string }
 }
 export interface Start {
-  start: { module: WebAssembly.Module | string; textTools: string; lock: string | null }
+  start: { modules: Modules; lock: string | null }
 }
 export type FromWorker = { frame: Answer } | { failed: string } | { started: true }
 
@@ -44,21 +44,20 @@ let starting: Promise<Engine> | null = null
 let engine: Engine | null = null // set once the cluster is ours
 const waiting: Request[] = []
 
-function program(module: WebAssembly.Module | string, textTools: string): Promise<Engine> {
+function program(modules: Modules): Promise<Engine> {
   return starting ??= startEngine({
-    module: typeof module === 'string' ? new URL(module) : module,
-    textTools,
+    ...modules,
     storage: inBrowser ? undefined : directoryStorage,
     onFrame: frame => { if (engine) port.post({ frame }, frame.data ? [frame.data.buffer as ArrayBuffer] : undefined) },
   })
 }
 
-async function prepare({ module, textTools, nodes }: Prepare['prepare']): Promise<void> {
-  const ready = await program(module, textTools)
+async function prepare({ modules, nodes }: Prepare['prepare']): Promise<void> {
+  const ready = await program(modules)
   if (!engine) ready.send({ id: 1, kind: 'prepare', nodes })
 }
 
-async function start({ module, textTools, lock }: Start['start']): Promise<void> {
+async function start({ modules, lock }: Start['start']): Promise<void> {
   if (lock && inBrowser && navigator.locks) {
     await new Promise<void>((granted, refused) => {
       navigator.locks.request(lock, () => {
@@ -67,7 +66,7 @@ async function start({ module, textTools, lock }: Start['start']): Promise<void>
       }).catch(refused)
     })
   }
-  engine = await program(module, textTools)
+  engine = await program(modules)
   engine.ended.catch(err => port.post({ failed: String((err as Error).message ?? err) }))
   port.post({ started: true })
   for (const frame of waiting.splice(0)) engine.send(frame)

@@ -17,7 +17,9 @@ const (
 	SectionType     = 1
 	SectionImport   = 2
 	SectionFunction = 3
+	SectionTable    = 4
 	SectionMemory   = 5
+	SectionGlobal   = 6
 	SectionExport   = 7
 	SectionStart    = 8
 	SectionElement  = 9
@@ -66,8 +68,17 @@ func (e Extent) Len() int { return e.To - e.From }
 
 const header = "\x00asm\x01\x00\x00\x00"
 
-// Read takes a module apart.
+// Read takes a module apart, and finds the runtime's tables.
 func Read(raw []byte) (*Module, error) {
+	m, err := Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.readTables()
+}
+
+// Parse takes a module apart; its Tables and the functions' names stay unknown.
+func Parse(raw []byte) (*Module, error) {
 	if !bytes.HasPrefix(raw, []byte(header)) {
 		return nil, errors.New("not a wasm module")
 	}
@@ -107,7 +118,7 @@ func Read(raw []byte) (*Module, error) {
 			m.Memory.Put(at, s.Bytes(s.Uint()))
 		}
 	}
-	return m, m.readTables()
+	return m, nil
 }
 
 func (m *Module) each(id byte) func(func(*Reader) bool) {

@@ -151,7 +151,7 @@ test('offline after the first visit', async () => {
   await page.evaluate(() => navigator.serviceWorker.ready)
   for (let i = 0; i < 200 && !await page.evaluate(async () => { // what this page had loaded is kept
     const all = await Promise.all((await caches.keys()).map(async k => (await (await caches.open(k)).keys()).map(r => new URL(r.url).pathname)))
-    return all.flat().includes('/') && all.flat().includes('/site.css') && all.flat().includes('/kubonsai.wasm')
+    return ['/', '/site.css', '/kubonsai.wasm', '/kubonsai-rest.wasm'].every(f => all.flat().includes(f))
   }); i++) await page.waitForTimeout(50)
   await page.goto('about:blank')
   await site.offline(true) // the server, too: nothing may come from the network
@@ -161,7 +161,10 @@ test('offline after the first visit', async () => {
     await page.waitForSelector('kube-snippet', { state: 'attached' })
     assert.equal(await page.evaluate(() => document.styleSheets.length > 0 && document.styleSheets[0].cssRules.length > 0), true)
     assert.match((await complete(block(page, 'kubectl get nodes'))).output, /control-plane/)
-    // The parts that are loaded late are there, too.
+    // The parts that are loaded late are there, too: of the program, and of the page.
+    const s = block(page, 'kubectl get nodes')
+    await edit(s, 'kubectl auth can-i --list')
+    assert.match((await complete(s)).output, /Non-Resource URLs/)
     await dock(page).getByRole('button', { name: 'Terminals' }).click()
     await page.locator('kube-terminal').first().waitFor()
     await dock(page).getByRole('button', { name: 'Cluster', exact: true }).click()
