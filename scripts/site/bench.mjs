@@ -28,24 +28,24 @@ if (process.argv[2] === '--replicas') {
     return i
   }
   const { create } = await import(path.join(siteDir, 'kubonsai-api.js'))
-  // Paused and stepped: from event to event, without the wall clock in between.
-  const c = await create({ nodes: 11, worker: false, wasmModule: module, start: new Date('2026-01-01T00:00:00Z') })
   const manifest = JSON.stringify({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'bench' }, spec: { replicas: n, selector: { matchLabels: { app: 'bench' } }, template: { metadata: { labels: { app: 'bench' } }, spec: { containers: [{ name: 'c', image: 'nginx:1.25-alpine' }] } } } })
-  await c.run('true').exit
-  await c.pause()
-  await new Promise(r => setTimeout(r, 2000)) // the engine's own compilation of the module
-  const before = process.cpuUsage(), wall = performance.now(), virtual = (await c.status()).now
-  const created = await c.fetch('/apis/apps/v1/namespaces/default/replicasets', { method: 'POST', body: manifest })
-  if (created.status !== 201) throw new Error(await created.text())
-  for (;;) {
-    const { status } = await (await c.fetch('/apis/apps/v1/namespaces/default/replicasets/bench')).json()
-    if (status.readyReplicas === n) break
-    if (performance.now() - wall > 120_000) throw new Error(`only ${status.readyReplicas ?? 0} of ${n} ready`)
-    await Promise.all(Array.from({ length: 20 }, () => c.step()))
+  const runs = []
+  for (let i = 0; i < 5; i++) { // the first meets code that the engine has not compiled for speed yet
+    const c = await create({ nodes: 11, worker: false, wasmModule: module, speed: 100, start: new Date('2026-01-01T00:00:00Z') })
+    await c.run('true').exit
+    await new Promise(r => setTimeout(r, 500))
+    const seen = (async () => {
+      for await (const { object } of c.watch('/apis/apps/v1/namespaces/default/replicasets')) if (object.status?.readyReplicas === n) return
+    })()
+    const before = process.cpuUsage()
+    const created = await c.fetch('/apis/apps/v1/namespaces/default/replicasets', { method: 'POST', body: manifest })
+    if (created.status !== 201) throw new Error(await created.text())
+    await seen
+    const { user, system } = process.cpuUsage(before)
+    runs.push((user + system) / 1000)
+    await c.close()
   }
-  const cpu = process.cpuUsage(before)
-  console.log(JSON.stringify({ n, cpu: (cpu.user + cpu.system) / 1000, wall: performance.now() - wall, virtual: ((await c.status()).now - virtual) / 1000, memory: memories[0]?.buffer.byteLength ?? 0 }))
-  await c.close()
+  console.log(JSON.stringify({ first: runs[0], best: Math.min(...runs), memory: memories[0]?.buffer.byteLength ?? 0 }))
   process.exit(0)
 }
 
@@ -99,7 +99,7 @@ for (const [n, budget] of [[3, '≤ 20 ms'], [100, '≤ 150 ms'], [1000, '≤ 1,
     continue
   }
   const v = JSON.parse(r.stdout)
-  rows.push([`${n} replicas Ready, wasm in Node`, `${v.cpu.toFixed(0)} ms CPU, ${(v.memory / 1e6).toFixed(0)} MB, ${v.virtual.toFixed(1)} s virtual`, budget])
+  rows.push([`${n} replicas Ready, wasm in Node`, `${v.first.toFixed(0)} ms CPU, then ${v.best.toFixed(0)}; ${(v.memory / 1e6).toFixed(0)} MB`, budget])
 }
 console.log(`\n${new Date().toISOString().slice(0, 10)}, ${cpus().length} × ${cpus()[0].model}, Node ${process.version}\n`)
 for (const [a, b, c] of [['', 'measured', 'budget'], ...rows]) console.log(a.padEnd(40), b.padEnd(44), c)
