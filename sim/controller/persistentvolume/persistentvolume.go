@@ -7,6 +7,7 @@ package persistentvolume
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
@@ -20,7 +21,14 @@ import (
 	"github.com/kubonsai/kubonsai/sim/scheduler/plugin"
 )
 
-const latency = 8 * time.Millisecond
+const (
+	latency = 8 * time.Millisecond
+	// A new claim is looked at while its pod is still being created.
+	claimLatency = 2 * time.Millisecond
+	// How often claims that wait are looked at again, which their events tell:
+	// --pvclaimbinder-sync-period of kube-controller-manager.
+	resync = 15 * time.Second
+)
 
 const (
 	bindCompleted     = "pv.kubernetes.io/bind-completed"
@@ -57,7 +65,7 @@ func New(c *client.Client, f *client.Factory) *Controller {
 		provisioner: client.NewRecorder(c, f.Clock(), "rancher.io/local-path_local-path-provisioner", ""),
 		claims:      client.InformerFor[claim](f), volumes: client.InformerFor[volume](f),
 		classes: client.InformerFor[*storagev1.StorageClass](f), pods: client.InformerFor[*corev1.Pod](f)}
-	vc.claimQueue = client.NewQueue(f.Clock(), "persistentvolume claims", latency, vc.syncClaim)
+	vc.claimQueue = client.NewQueue(f.Clock(), "persistentvolume claims", claimLatency, vc.syncClaim)
 	vc.volumeQueue = client.NewQueue(f.Clock(), "persistentvolume volumes", latency, vc.syncVolume)
 	vc.podQueue = client.NewQueue(f.Clock(), "ephemeral volumes", latency, vc.syncPod)
 	vc.work = client.NewQueue(f.Clock(), "local-path-provisioner", provisionTime, vc.provision)
@@ -153,14 +161,35 @@ func (c *Controller) syncClaim(key string) error {
 	case className(pvc) == "":
 		c.recorder.Eventf(pvc, controller.Normal, "FailedBinding", "no persistent volumes available for this claim and no storage class is set")
 	case waits && !selected:
-		c.recorder.Eventf(pvc, controller.Normal, "WaitForFirstConsumer", "waiting for first consumer to be created before binding")
+		c.tellWaiting(pvc)
 	case !found:
 		c.recorder.Eventf(pvc, controller.Warning, "ProvisioningFailed", "storageclass.storage.k8s.io %q not found", className(pvc))
 	case class.Provisioner == "kubernetes.io/no-provisioner":
 	default:
 		return c.askProvisioner(pvc, class)
 	}
+	c.claimQueue.AddAfter(key, resync)
 	return nil
+}
+
+// tellWaiting says what a claim waits for: its first pod, or that this gets a
+// node. A pod that came with the claim is not known yet.
+func (c *Controller) tellWaiting(pvc claim) {
+	var names []string
+	for _, pod := range c.pods.List(pvc.Namespace, nil) {
+		known := pod.CreationTimestamp.Time.Before(pvc.CreationTimestamp.Time) || c.clock.Now().Sub(pod.CreationTimestamp.Time) >= time.Second
+		if known && pod.Spec.NodeName == "" && !controller.IsTerminal(pod) && uses(pod, pvc.Name) {
+			names = append(names, pod.Name)
+		}
+	}
+	switch len(names) {
+	case 0:
+		c.recorder.Eventf(pvc, controller.Normal, "WaitForFirstConsumer", "waiting for first consumer to be created before binding")
+	case 1:
+		c.recorder.Eventf(pvc, controller.Normal, "WaitForPodScheduled", "waiting for pod %s to be scheduled", names[0])
+	default:
+		c.recorder.Eventf(pvc, controller.Normal, "WaitForPodScheduled", "waiting for pods %s to be scheduled", strings.Join(names, ","))
+	}
 }
 
 // syncChosen finishes the binding of a claim that names its volume.

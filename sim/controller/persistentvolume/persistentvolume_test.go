@@ -65,3 +65,26 @@ func TestBindsTheSmallestThatFits(t *testing.T) {
 		t.Errorf("retained: %s", pv.Status.Phase)
 	}
 }
+
+// A claim that waits says so again and again, and for whom once a pod is there.
+func TestTellsWhatAClaimWaitsFor(t *testing.T) {
+	c := setUp(t)
+	ct.Apply[claim](c, "{metadata: {name: data}, spec: {storageClassName: standard, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}")
+	ct.Apply[*corev1.Pod](c, "{metadata: {name: p}, spec: {containers: [{name: c, image: x}], volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]}}")
+	c.Run(10 * time.Second)
+	want := []string{"Normal WaitForFirstConsumer waiting for first consumer to be created before binding"}
+	if got := c.Events("data"); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	c.Run(10 * time.Second)
+	want = append(want, "Normal WaitForPodScheduled waiting for pod p to be scheduled")
+	if got := c.Events("data"); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	ct.Apply[*corev1.Pod](c, "{metadata: {name: q}, spec: {containers: [{name: c, image: x}], volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]}}")
+	c.Run(20 * time.Second)
+	want = append(want, "Normal WaitForPodScheduled waiting for pods p,q to be scheduled")
+	if got := c.Events("data"); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

@@ -25,6 +25,11 @@ func claimName(p *corev1.Pod, v *corev1.Volume) string {
 	return ""
 }
 
+// uses reports whether a pod has a volume of a claim in its namespace.
+func uses(p *corev1.Pod, claim string) bool {
+	return slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return claimName(p, &v) == claim })
+}
+
 func (c *Controller) podChanged(old, pod *corev1.Pod) {
 	p := pod
 	if p == nil {
@@ -59,9 +64,7 @@ func (c *Controller) releaseClaim(pvc claim) error {
 		if p.Spec.NodeName == "" || controller.IsTerminal(p) {
 			return true
 		}
-		for i := range p.Spec.Volumes {
-			used = used || claimName(p, &p.Spec.Volumes[i]) == pvc.Name
-		}
+		used = uses(p, pvc.Name)
 		return !used
 	})
 	if used {
