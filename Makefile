@@ -74,8 +74,9 @@ bench: native site worker ## print the benchmark table
 fuzz: ## run every fuzz target for FUZZTIME (default 1m)
 	scripts/fuzz
 
-generate: ## regenerate the API types and tables from scripts/gen
+generate: ## regenerate the API types and tables (scripts/gen), pack the image catalogue and add-ons (scripts/pack)
 	cd scripts/gen && go run . ../..
+	go run ./scripts/pack
 
 clean: ## remove what was built
 	rm -rf dist

@@ -4,6 +4,8 @@
 package sim
 
 import (
+	_ "embed"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -17,96 +19,23 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// addonManifests are applied to every new cluster.
-const addonManifests = `apiVersion: scheduling.k8s.io/v1
-kind: PriorityClass
-metadata: {name: system-cluster-critical}
-value: 2000000000
-description: For the pods that the cluster itself needs, on whichever node.
----
-apiVersion: scheduling.k8s.io/v1
-kind: PriorityClass
-metadata: {name: system-node-critical}
-value: 2000001000
-description: For the pods that a node itself needs.
----
-apiVersion: storage.k8s.io/v1
-kind: StorageClass
-metadata:
-  name: standard
-  annotations: {storageclass.kubernetes.io/is-default-class: "true"}
-provisioner: rancher.io/local-path
-reclaimPolicy: Delete
-volumeBindingMode: WaitForFirstConsumer
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: coredns, namespace: kube-system}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: coredns
-  namespace: kube-system
-  labels: {k8s-app: kube-dns}
-spec:
-  replicas: 1
-  selector: {matchLabels: {k8s-app: kube-dns}}
-  strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 1}}
-  template:
-    metadata: {labels: {k8s-app: kube-dns}}
-    spec:
-      serviceAccountName: coredns
-      priorityClassName: system-cluster-critical
-      dnsPolicy: Default
-      tolerations:
-      - {key: CriticalAddonsOnly, operator: Exists}
-      - {key: node-role.kubernetes.io/control-plane, effect: NoSchedule}
-      containers:
-      - name: coredns
-        image: registry.k8s.io/coredns/coredns:v1.14.2
-        args: ["-conf", "/etc/coredns/Corefile"]
-        resources:
-          limits: {memory: 170Mi}
-          requests: {cpu: 100m, memory: 70Mi}
-        ports:
-        - {name: dns, containerPort: 53, protocol: UDP}
-        - {name: dns-tcp, containerPort: 53, protocol: TCP}
-        - {name: metrics, containerPort: 9153, protocol: TCP}
-        livenessProbe:
-          httpGet: {path: /health, port: 8080}
-          initialDelaySeconds: 60
-          timeoutSeconds: 5
-          failureThreshold: 5
-        readinessProbe:
-          httpGet: {path: /ready, port: 8181}
----
-apiVersion: v1
-kind: Service
-metadata:
-  name: kube-dns
-  namespace: kube-system
-  labels: {k8s-app: kube-dns, kubernetes.io/cluster-service: "true", kubernetes.io/name: CoreDNS}
-spec:
-  clusterIP: DNS_ADDRESS
-  selector: {k8s-app: kube-dns}
-  ports:
-  - {name: dns, port: 53, protocol: UDP, targetPort: 53}
-  - {name: dns-tcp, port: 53, protocol: TCP, targetPort: 53}
-  - {name: metrics, port: 9153, protocol: TCP, targetPort: 9153}
-`
+// The objects of addons.yaml, for every new cluster, and those of the metrics
+// server: JSON, which a cluster that is waited for reads sooner than YAML.
+// scripts/pack makes them.
+var (
+	//go:embed zz_generated.addons.txt
+	addonObjects string
+	//go:embed zz_generated.metrics.txt
+	metricsObjects string
+)
 
-// addon sends one manifest to the API: POST creates it, DELETE removes it.
-func (c *Cluster) addon(method, text, userAgent string) error {
-	body, err := yaml.YAMLToJSON([]byte(text))
-	if err != nil {
-		return err
-	}
+// addon sends one object to the API: POST creates it, DELETE removes it.
+func (c *Cluster) addon(method string, body []byte, userAgent string) error {
 	var head struct {
 		metav1.TypeMeta
 		Metadata struct{ Namespace, Name string }
 	}
-	if err := yaml.Unmarshal(body, &head); err != nil {
+	if err := json.Unmarshal(body, &head); err != nil {
 		return err
 	}
 	name := ""
@@ -124,22 +53,30 @@ func (c *Cluster) addon(method, text, userAgent string) error {
 // SwitchIngress installs ingress-nginx as minikube's add-on of that name does,
 // or removes it; doing so twice is no error.
 func (c *Cluster) SwitchIngress(on bool) error {
-	err := c.switchObjects(on, string(examples.IngressNginx("minikube")), "minikube")
+	var objects []string
+	for _, text := range strings.Split(string(examples.IngressNginx("minikube")), "\n---\n") {
+		object, err := yaml.YAMLToJSON([]byte(text))
+		if err != nil {
+			return err
+		}
+		objects = append(objects, string(object))
+	}
+	err := c.switchObjects(on, strings.Join(objects, "\n"), "minikube")
 	if err == nil {
 		c.spec.Ingress, c.machine.dirty.clusters = on, true
 	}
 	return err
 }
 
-// switchObjects creates those objects of a YAML stream that are not there yet,
-// or deletes those that are.
-func (c *Cluster) switchObjects(on bool, manifests, userAgent string) error {
+// switchObjects creates those objects, JSON on a line each, that are not there
+// yet, or deletes those that are.
+func (c *Cluster) switchObjects(on bool, objects, userAgent string) error {
 	method, done := "POST", apierrors.IsAlreadyExists
 	if !on {
 		method, done = "DELETE", apierrors.IsNotFound
 	}
-	for _, text := range strings.Split(manifests, "\n---\n") {
-		if err := c.addon(method, text, userAgent); err != nil && !done(err) {
+	for object := range strings.Lines(objects) {
+		if err := c.addon(method, []byte(object), userAgent); err != nil && !done(err) {
 			return err
 		}
 	}
@@ -147,7 +84,7 @@ func (c *Cluster) switchObjects(on bool, manifests, userAgent string) error {
 }
 
 func (c *Cluster) addons() error {
-	if err := c.switchObjects(true, strings.ReplaceAll(addonManifests, "DNS_ADDRESS", c.dnsAddress()), "kubeadm"); err != nil {
+	if err := c.switchObjects(true, strings.ReplaceAll(addonObjects, "DNS_ADDRESS", c.dnsAddress()), "kubeadm"); err != nil {
 		return err
 	}
 	for _, obj := range rbac.Defaults() {

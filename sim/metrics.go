@@ -19,15 +19,11 @@ import (
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/controller/apiservice"
 	"github.com/kubonsai/kubonsai/sim/controller/horizontalpodautoscaler"
-	"github.com/kubonsai/kubonsai/sim/examples"
 	"github.com/kubonsai/kubonsai/sim/kubelet"
 )
 
 const (
 	metricsAPI = "v1beta1.metrics.k8s.io"
-	// metricsURL is where tutorials install the server from. Its kubelets'
-	// certificates need no --kubelet-insecure-tls here: nothing is on a wire.
-	metricsURL = "https://github.com/kubernetes-sigs/metrics-server/releases/latest/download/components.yaml"
 	// metricsResolution is how often the server asks the kubelets; a container
 	// is measured first when it has run for metricsWarmUp.
 	metricsResolution = 15 * time.Second
@@ -39,12 +35,9 @@ const (
 // time later. Doing so twice changes nothing. Unlike the one of the manifest it
 // runs beside the control plane, so that draining a worker is not in its way.
 func (c *Cluster) SwitchMetricsServer(on bool) error {
-	text, _ := examples.Fetch(metricsURL)
-	const anywhere = "      nodeSelector: {kubernetes.io/os: linux}\n"
-	err := c.switchObjects(on, strings.Replace(string(text), anywhere, `      nodeSelector: {kubernetes.io/os: linux, node-role.kubernetes.io/control-plane: ""}
-      tolerations:
-      - {key: node-role.kubernetes.io/control-plane, effect: NoSchedule}
-`, 1), "minikube")
+	const anywhere = `"nodeSelector":{"kubernetes.io/os":"linux"}`
+	err := c.switchObjects(on, strings.Replace(metricsObjects, anywhere, `"nodeSelector":{"kubernetes.io/os":"linux","node-role.kubernetes.io/control-plane":""},`+
+		`"tolerations":[{"key":"node-role.kubernetes.io/control-plane","effect":"NoSchedule"}]`, 1), "minikube")
 	if err == nil {
 		c.spec.MetricsServer, c.machine.dirty.clusters = on, true
 	}

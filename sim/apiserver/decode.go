@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
@@ -276,12 +277,13 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-var fieldsByType = map[reflect.Type]map[string]reflect.Type{}
+// fieldsByType keeps the answers of jsonFields; clusters of a process may run side by side.
+var fieldsByType sync.Map
 
 // jsonFields are the types of a struct's fields by their JSON names.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
-	if f, ok := fieldsByType[t]; ok {
-		return f
+	if f, ok := fieldsByType.Load(t); ok {
+		return f.(map[string]reflect.Type)
 	}
 	out := map[string]reflect.Type{}
 	for i := range t.NumField() {
@@ -299,6 +301,6 @@ func jsonFields(t reflect.Type) map[string]reflect.Type {
 			out[name] = f.Type
 		}
 	}
-	fieldsByType[t] = out
+	fieldsByType.Store(t, out)
 	return out
 }

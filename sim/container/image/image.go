@@ -4,12 +4,16 @@
 // catalogue is a YAML file; a page can add its own. What the programs of an
 // image do when they run is package container's affair: this package names
 // their behaviour.
+//
+// catalogue.yaml is what is written by hand. The program embeds what scripts/pack
+// makes of it, from which an image is decoded when somebody asks for it.
 package image
 
 import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,8 +26,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed catalogue.yaml
-var catalogueYAML []byte
+//go:embed zz_generated.catalogue.txt
+var packed string
 
 // Behaviour says what a program of an image does.
 type Behaviour struct {
@@ -212,7 +216,7 @@ func (i *Image) Argv(command, args []string) []string {
 
 // Catalogue is a set of repositories.
 type Catalogue struct {
-	repos    map[string]*Repository
+	repos    map[string]func() *Repository // by their full names
 	toolsets map[string][]string
 	bases    map[string]*Settings
 	// UnknownRuns says what a repository that is not in the catalogue is: an
@@ -225,20 +229,92 @@ type file struct {
 	Toolsets map[string][]string  `json:"toolsets,omitempty"`
 	Bases    map[string]*Settings `json:"bases,omitempty"`
 	Unknown  string               `json:"unknown,omitempty"` // "run" or "fail"
-	Images   []*Repository        `json:"images"`
+	Images   []*Repository        `json:"images,omitempty"`
 }
 
-var builtin = sync.OnceValues(func() (*Catalogue, error) {
-	c := &Catalogue{repos: map[string]*Repository{}, toolsets: map[string][]string{}, bases: map[string]*Settings{}, UnknownRuns: true}
-	return c, c.add(catalogueYAML)
+// builtin is unpacked once, its images when they are asked for.
+var builtin = sync.OnceValue(func() *Catalogue {
+	c := &Catalogue{repos: map[string]func() *Repository{}, UnknownRuns: true}
+	head, rest, _ := strings.Cut(packed, "\n")
+	var f file
+	mustDecode(head, &f)
+	c.toolsets, c.bases = f.Toolsets, f.Bases
+	for line := range strings.Lines(rest) {
+		names, text, _ := strings.Cut(line, "\t")
+		get := sync.OnceValue(func() *Repository {
+			r := &Repository{}
+			mustDecode(text, r)
+			return r
+		})
+		for _, name := range strings.Fields(names) {
+			c.repos[name] = get
+		}
+	}
+	return c
 })
+
+func mustDecode(text string, v any) {
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		panic("the built-in image catalogue: " + err.Error())
+	}
+}
+
+// Pack turns a catalogue in the form of catalogue.yaml into what is embedded: a
+// line with all but the images, then one per image, its names and JSON.
+func Pack(doc []byte) (string, error) {
+	c := &Catalogue{repos: map[string]func() *Repository{}, toolsets: map[string][]string{}, bases: map[string]*Settings{}, UnknownRuns: true}
+	f, err := c.add(doc)
+	if err != nil {
+		return "", err
+	}
+	if !c.UnknownRuns {
+		return "", errors.New("unknown: the built-in catalogue's default is to run")
+	}
+	images := f.Images
+	f.Images, f.Unknown = nil, ""
+	var out strings.Builder
+	line := func(names []string, v any) error {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		if len(names) > 0 {
+			out.WriteString(strings.Join(names, " ") + "\t")
+		}
+		out.Write(append(text, '\n'))
+		return nil
+	}
+	if err := line(nil, f); err != nil {
+		return "", err
+	}
+	for _, r := range images {
+		names, err := r.names()
+		if err == nil {
+			err = line(names, r)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return out.String(), nil
+}
+
+// names are the full names of a repository.
+func (r *Repository) names() ([]string, error) {
+	var names []string
+	for _, n := range append([]string{r.Name}, r.Aliases...) {
+		ref, err := Parse(n)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", n, err)
+		}
+		names = append(names, ref.Repo)
+	}
+	return names, nil
+}
 
 // Default returns a catalogue with the images that are built in.
 func Default() *Catalogue {
-	b, err := builtin()
-	if err != nil {
-		panic("the built-in image catalogue: " + err.Error())
-	}
+	b := builtin()
 	c := *b
 	c.repos = maps.Clone(b.repos)
 	c.toolsets, c.bases = maps.Clone(b.toolsets), maps.Clone(b.bases)
@@ -258,17 +334,17 @@ func Default() *Catalogue {
 //
 // The error names the line of an unknown field, and the kinds that there are.
 func (c *Catalogue) Add(doc []byte) error {
-	if err := c.add(doc); err != nil {
+	if _, err := c.add(doc); err != nil {
 		return fmt.Errorf("image catalogue: %w", err)
 	}
 	c.images = map[string]*Image{}
 	return nil
 }
 
-func (c *Catalogue) add(doc []byte) error {
-	var f file
+// add adds what a document has, which it returns.
+func (c *Catalogue) add(doc []byte) (f file, err error) {
 	if err := yaml.UnmarshalStrict(doc, &f); err != nil {
-		return located(doc, err)
+		return f, located(doc, err)
 	}
 	maps.Copy(c.toolsets, f.Toolsets)
 	maps.Copy(c.bases, f.Bases)
@@ -277,35 +353,35 @@ func (c *Catalogue) add(doc []byte) error {
 	case "run", "fail":
 		c.UnknownRuns = f.Unknown == "run"
 	default:
-		return fmt.Errorf(`unknown: %q is neither "run" nor "fail"`, f.Unknown)
+		return f, fmt.Errorf(`unknown: %q is neither "run" nor "fail"`, f.Unknown)
 	}
 	for _, r := range f.Images {
 		if r.Name == "" {
-			return errors.New("an image without a name")
+			return f, errors.New("an image without a name")
 		}
 		if err := r.Settings.check(); err != nil {
-			return fmt.Errorf("%s: %w", r.Name, err)
+			return f, fmt.Errorf("%s: %w", r.Name, err)
 		}
 		for _, tag := range slices.Sorted(maps.Keys(r.Tags)) {
 			s := r.Tags[tag]
 			if err := s.check(); err != nil {
-				return fmt.Errorf("%s:%s: %w", r.Name, tag, err)
+				return f, fmt.Errorf("%s:%s: %w", r.Name, tag, err)
 			}
 		}
 		for _, s := range r.Versions {
 			if _, err := expand(s); err != nil {
-				return fmt.Errorf("%s: %w", r.Name, err)
+				return f, fmt.Errorf("%s: %w", r.Name, err)
 			}
 		}
-		for _, n := range append([]string{r.Name}, r.Aliases...) {
-			ref, err := Parse(n)
-			if err != nil {
-				return fmt.Errorf("%s: %w", n, err)
-			}
-			c.repos[ref.Repo] = r
+		names, err := r.names()
+		if err != nil {
+			return f, err
+		}
+		for _, name := range names {
+			c.repos[name] = func() *Repository { return r }
 		}
 	}
-	return nil
+	return f, nil
 }
 
 // located adds the line of an unknown field, which the decoder does not know.
@@ -493,8 +569,10 @@ func (c *Catalogue) Resolve(name string) (*Image, error) {
 }
 
 func (c *Catalogue) resolve(ref Ref) (*Image, error) {
-	repo := c.repos[ref.Repo]
-	if repo == nil {
+	var repo *Repository
+	if get := c.repos[ref.Repo]; get != nil {
+		repo = get()
+	} else {
 		if !c.UnknownRuns {
 			return nil, &ErrDenied{ref.String(), ref.Repo}
 		}

@@ -95,7 +95,7 @@ func (t *TabWriter) Flush() error {
 	return err
 }
 
-var escaper = strings.NewReplacer("\x1b", "^[", "\r", "\\r")
-
 // Escape makes terminal control characters harmless.
-func Escape(s string) string { return escaper.Replace(s) }
+func Escape(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\x1b", "^["), "\r", "\\r")
+}
