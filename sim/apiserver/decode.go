@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"sync"
 
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
@@ -231,6 +230,10 @@ var jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 // unknownFields walks a tree beside the Go type that it was decoded into.
 func unknownFields(t reflect.Type, tree any, path string) []error {
+	return knownFields{}.unknown(t, tree, path)
+}
+
+func (known knownFields) unknown(t reflect.Type, tree any, path string) []error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -239,14 +242,14 @@ func unknownFields(t reflect.Type, tree any, path string) []error {
 		if t.Kind() == reflect.Map {
 			var out []error
 			for _, k := range sortedKeys(x) {
-				out = append(out, unknownFields(t.Elem(), x[k], join(path, k))...)
+				out = append(out, known.unknown(t.Elem(), x[k], join(path, k))...)
 			}
 			return out
 		}
 		if t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(jsonUnmarshaler) {
 			return nil
 		}
-		fields := jsonFields(t)
+		fields := known.of(t)
 		var out []error
 		for _, k := range sortedKeys(x) {
 			ft, ok := fields[k]
@@ -254,7 +257,7 @@ func unknownFields(t reflect.Type, tree any, path string) []error {
 				out = append(out, fmt.Errorf("unknown field %q", join(path, k)))
 				continue
 			}
-			out = append(out, unknownFields(ft, x[k], join(path, k))...)
+			out = append(out, known.unknown(ft, x[k], join(path, k))...)
 		}
 		return out
 	case []any:
@@ -263,7 +266,7 @@ func unknownFields(t reflect.Type, tree any, path string) []error {
 		}
 		var out []error
 		for i, e := range x {
-			out = append(out, unknownFields(t.Elem(), e, fmt.Sprintf("%s[%d]", path, i))...)
+			out = append(out, known.unknown(t.Elem(), e, fmt.Sprintf("%s[%d]", path, i))...)
 		}
 		return out
 	}
@@ -277,13 +280,13 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// fieldsByType keeps the answers of jsonFields; clusters of a process may run side by side.
-var fieldsByType sync.Map
+// knownFields are the fields of the types that one walk has met.
+type knownFields map[reflect.Type]map[string]reflect.Type
 
-// jsonFields are the types of a struct's fields by their JSON names.
-func jsonFields(t reflect.Type) map[string]reflect.Type {
-	if f, ok := fieldsByType.Load(t); ok {
-		return f.(map[string]reflect.Type)
+// of are the types of a struct's fields by their JSON names.
+func (known knownFields) of(t reflect.Type) map[string]reflect.Type {
+	if f, ok := known[t]; ok {
+		return f
 	}
 	out := map[string]reflect.Type{}
 	for i := range t.NumField() {
@@ -292,7 +295,7 @@ func jsonFields(t reflect.Type) map[string]reflect.Type {
 		switch {
 		case name == "-":
 		case name == "" && f.Anonymous:
-			for k, v := range jsonFields(f.Type) {
+			for k, v := range known.of(f.Type) {
 				out[k] = v
 			}
 		case name == "":
@@ -301,6 +304,6 @@ func jsonFields(t reflect.Type) map[string]reflect.Type {
 			out[name] = f.Type
 		}
 	}
-	fieldsByType.Store(t, out)
+	known[t] = out
 	return out
 }
