@@ -60,7 +60,7 @@ for (const [what, name, budget] of [['module', 'kubonsai.wasm', '≤ 2,048 KiB b
 }
 
 const site = await start()
-const cold = [], warm = [], tasks = []
+const cold = [], warm = [], tasks = [], hasty = []
 for (let i = 0; i < (process.argv.includes('--quick') ? 1 : 3); i++) {
   const context = await site.browser.newContext()
   const page = await context.newPage()
@@ -72,7 +72,7 @@ for (let i = 0; i < (process.argv.includes('--quick') ? 1 : 3); i++) {
   await page.waitForSelector('kube-snippet')
   await page.evaluate(() => document.querySelector('kube-snippet').scrollIntoView({ block: 'center', behavior: 'instant' })) // nobody presses what cannot be seen
   await page.waitForTimeout(3000) // the page is read first; files are there then, and the program is ready
-  const measure = () => page.evaluate(() => new Promise(resolve => {
+  const measure = (page) => page.evaluate(() => new Promise(resolve => {
     const s = document.querySelector('kube-snippet')
     const begin = performance.now()
     s.shadowRoot.querySelector('.run').click()
@@ -84,14 +84,22 @@ for (let i = 0; i < (process.argv.includes('--quick') ? 1 : 3); i++) {
     setTimeout(look, 1)
   }))
   await page.evaluate(() => { document.querySelector('kube-snippet').text = 'kubectl get nodes' })
-  cold.push(await measure())
-  for (let j = 0; j < 3; j++) warm.push(await measure())
+  cold.push(await measure(page))
+  for (let j = 0; j < 3; j++) warm.push(await measure(page))
   tasks.push(await page.evaluate(() => window.longest))
   await context.close()
+  // Who presses Run at once waits for the program, too.
+  const other = await site.browser.newContext()
+  const second = await other.newPage()
+  await second.goto(site.url + 'embed.html')
+  await second.waitForSelector('kube-snippet')
+  await second.evaluate(() => { document.querySelector('kube-snippet').text = 'kubectl get nodes' })
+  hasty.push(await measure(second))
+  await other.close()
 }
 await site.close()
 const ms = list => `${Math.min(...list).toFixed(0)} ms (worst ${Math.max(...list).toFixed(0)})`
-rows.push(['click on Run → get nodes done, first', ms(cold), '≤ 500 ms'], ['the same, warm', ms(warm), '≤ 30 ms'], ['longest task of the main thread', ms(tasks), '≤ 50 ms'])
+rows.push(['click on Run → get nodes done, first', ms(cold), '≤ 500 ms'], ['the same, pressed as the page opens', ms(hasty), ''], ['the same, warm', ms(warm), '≤ 30 ms'], ['longest task of the main thread', ms(tasks), '≤ 50 ms'])
 for (const [n, budget] of [[3, '≤ 20 ms'], [100, '≤ 150 ms'], [1000, '≤ 1,500 ms, 100 MB']]) {
   const r = spawnSync(process.execPath, [me, '--replicas', String(n)], { encoding: 'utf8', timeout: 180_000 })
   if (r.status !== 0) {

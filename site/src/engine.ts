@@ -134,9 +134,12 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     wake?.()
   }
   if (channel) channel.port1.onmessage = goOn
+  let fetchRest = (): void => {}
   const host: Host = {
     post(head, data) {
-      options.onFrame(decode(head, data))
+      const frame = decode(head, data)
+      options.onFrame(frame)
+      if (frame.kind === 'exit') fetchRest()
     },
     ready,
     ended: finish,
@@ -175,7 +178,16 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const crashed = run.then(() => { throw new Error('the cluster’s program ended by itself: reload the page, the cluster goes on from its saved state') })
   crashed.catch(() => {})
   await Promise.race([started, crashed])
-  if (patient) complete().catch(() => {}) // whoever needs it will try again, and say why
+  if (patient) {
+    // The rest is not to get into the way of the first answer. Whoever needs it
+    // will try again, and say why it cannot be had.
+    const soon = setTimeout(() => fetchRest(), 2000)
+    fetchRest = () => {
+      clearTimeout(soon)
+      fetchRest = () => {}
+      complete().catch(() => {})
+    }
+  }
   return {
     send(frame) {
       if (exited || !host.wake) throw new Error('the cluster’s program has ended')

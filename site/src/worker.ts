@@ -42,6 +42,7 @@ if (inBrowser) (self as unknown as { onmessage: (e: MessageEvent) => void }).onm
 const port = await thread()
 let starting: Promise<Engine> | null = null
 let engine: Engine | null = null // set once the cluster is ours
+let wanted = false // somebody waits for the cluster
 const waiting: Request[] = []
 
 function program(modules: Modules): Promise<Engine> {
@@ -54,10 +55,11 @@ function program(modules: Modules): Promise<Engine> {
 
 async function prepare({ modules, nodes }: Prepare['prepare']): Promise<void> {
   const ready = await program(modules)
-  if (!engine) ready.send({ id: 1, kind: 'prepare', nodes })
+  if (!wanted) ready.send({ id: 1, kind: 'prepare', nodes })
 }
 
 async function start({ modules, lock }: Start['start']): Promise<void> {
+  wanted = true
   if (lock && inBrowser && navigator.locks) {
     await new Promise<void>((granted, refused) => {
       navigator.locks.request(lock, () => {
