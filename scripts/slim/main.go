@@ -67,7 +67,7 @@ func run(in, out string) error {
 	if err != nil {
 		return err
 	}
-	slim, names, runtime, err := shrink(raw, *memory)
+	slim, names, chance, err := shrink(raw, *memory)
 	if err != nil {
 		return fmt.Errorf("%s: %w", in, err)
 	}
@@ -81,7 +81,7 @@ func run(in, out string) error {
 		}
 	}
 	if *observed != "" {
-		b, err := observe(slim, runtime)
+		b, err := observe(slim, chance)
 		if err != nil {
 			return err
 		}
@@ -120,9 +120,9 @@ func divide(in, out string) error {
 }
 
 // shrink returns the smaller module, what the functions that have short names now
-// were called, and which of its functions are the runtime's, counted without the
-// imports. memory is the most it may take, in MiB; 0 sets no limit.
-func shrink(raw []byte, memory int) (slim []byte, names [][2]string, runtime []int, err error) {
+// were called, and which of its functions a run calls by chance, counted without
+// the imports. memory is the most it may take, in MiB; 0 sets no limit.
+func shrink(raw []byte, memory int) (slim []byte, names [][2]string, chance []int, err error) {
 	m, err := gowasm.Read(raw)
 	if err != nil {
 		return nil, nil, nil, err
@@ -136,8 +136,8 @@ func shrink(raw []byte, memory int) (slim []byte, names [][2]string, runtime []i
 		if body != i {
 			continue
 		}
-		if strings.HasPrefix(m.Functions[i].Name, "runtime.") {
-			runtime = append(runtime, kept)
+		if byChance(m.Functions[i].Name) {
+			chance = append(chance, kept)
 		}
 		kept++
 	}
@@ -157,7 +157,7 @@ func shrink(raw []byte, memory int) (slim []byte, names [][2]string, runtime []i
 		limit(m, memory)
 	}
 	slim, err = m.Encode(gap)
-	return slim, names, runtime, err
+	return slim, names, chance, err
 }
 
 // limit sets the most memory that the module's one memory grows to.
