@@ -63,6 +63,11 @@ kubectl describe svc hello
 kubectl run curl --image=curlimages/curl:8.10.1 --rm -it --restart=Never -- curl -s hello
 for i in 1 2 3; do echo "$i: $(kubectl get pods --no-headers | wc -l)"; sleep 1; done
 
+# Readers write in their own language: ポッドの数、バージョン
+echo "ポッドは $(kubectl get pods --no-headers | wc -l) 個です — ’ok’"
+kubectl annotate deployment hello --overwrite note='最初の'
+kubectl get deployment hello -o jsonpath='{.metadata.annotations.note}' | grep 最初; kubectl get deployment hello -o yaml | grep note
+
 kubectl create configmap settings --from-literal=color=blue
 kubectl create secret generic password --from-literal=word=secret
 kubectl get cm settings -o yaml

@@ -76,7 +76,7 @@ test('who needs the rest before it has come gets it at once', async () => {
 test('when the rest has come, nobody waits', async () => {
   const page = await open(r => r.continue(), r => r.abort())
   assert.match(await page.does('kubectl get nodes'), /control-plane/)
-  assert.match(await page.does('sleep 2'), /^$/)
+  assert.match(await page.does('sleep 5'), /^$/)
   assert.match(await page.does(rare), done)
   assert.deepEqual(page.asked, { later: 1, now: 0 })
   await page.close()
@@ -87,7 +87,7 @@ for (const late of [false, true]) test(`the rest of another release, from a cach
   const answer = r => r.fulfill(wasm(n++ ? rest : other))
   const page = late ? await open(never, answer) : await open(answer, r => r.abort())
   assert.match(await page.does('kubectl get nodes'), /control-plane/)
-  assert.match(await page.does('sleep 2'), /^$/)
+  assert.match(await page.does('sleep 5'), /^$/)
   assert.match(await page.does(rare), done)
   assert.equal(n, 2)
   await page.close()
