@@ -125,7 +125,7 @@ export class KubeView extends HTMLElement {
       pods.sort((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') || a.metadata.name.localeCompare(b.metadata.name))
       const list = h('ul', { 'aria-label': `${t.pods}: ${name || t.unscheduled}` })
       for (const p of pods.slice(0, 300)) list.append(this.chip(p))
-      machines.append(h('section', { class: name ? 'node' : 'node loose' }, h('h3', {}, name || t.unscheduled, h('small', {}, ` ${pods.length} ${t.pods}`)), list))
+      machines.append(h('section', { class: name ? 'node' : 'node loose' }, h('h3', {}, name || t.unscheduled, h('small', {}, ` ${t.countPods(pods.length)}`)), list))
     }
     if (this.pods.size === 0) machines.append(h('p', {}, t.noPods))
     for (const uid of this.chips.keys()) if (![...this.pods.values()].some(p => p.metadata.uid === uid)) this.chips.delete(uid)
