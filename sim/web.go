@@ -10,9 +10,9 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
-	"regexp"
 	"strings"
 
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/kernel"
 	"github.com/kubonsai/kubonsai/sim/network"
 )
@@ -24,7 +24,7 @@ var (
 )
 
 // downloads are where the releases of tools are.
-var downloads = regexp.MustCompile(`^(dl\.k8s\.io/(release/)?v[^/]+/bin/\w+/\w+/kubectl|kind\.sigs\.k8s\.io/dl/[^/]+/kind-\w+-\w+|github\.com/kubernetes-sigs/kind/releases/download/[^/]+/kind-\w+-\w+|storage\.googleapis\.com/minikube/releases/[^/]+/minikube-\w+-\w+|github\.com/kubernetes/minikube/releases/(latest/download|download/[^/]+)/minikube-\w+-\w+)(\.sha256|\.sha256sum)?$`)
+var downloads = lazy.Regexp(`^(dl\.k8s\.io/(release/)?v[^/]+/bin/\w+/\w+/kubectl|kind\.sigs\.k8s\.io/dl/[^/]+/kind-\w+-\w+|github\.com/kubernetes-sigs/kind/releases/download/[^/]+/kind-\w+-\w+|storage\.googleapis\.com/minikube/releases/[^/]+/minikube-\w+-\w+|github\.com/kubernetes/minikube/releases/(latest/download|download/[^/]+)/minikube-\w+-\w+)(\.sha256|\.sha256sum)?$`)
 
 // download is what an address of a release has.
 func download(url string) ([]byte, bool) {
@@ -32,7 +32,7 @@ func download(url string) ([]byte, bool) {
 	if strings.HasPrefix(rest, "dl.k8s.io/release/stable") && strings.HasSuffix(rest, ".txt") {
 		return []byte("v1.36.2"), true
 	}
-	m := downloads.FindStringSubmatch(rest)
+	m := downloads().FindStringSubmatch(rest)
 	if m == nil {
 		return nil, false
 	}

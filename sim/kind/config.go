@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v2"
 
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/kind/v1alpha4"
 	"github.com/kubonsai/kubonsai/sim/provision"
 )
@@ -72,7 +72,7 @@ func setDefaults(cfg *v1alpha4.Cluster) {
 	or(&net.KubeProxyMode, "iptables")
 }
 
-var validName = regexp.MustCompile(`^[a-z0-9.-]+$`)
+var validName = lazy.Regexp(`^[a-z0-9.-]+$`)
 
 // aggregate is several errors as kind prints them.
 func aggregate(errs []error) error {
@@ -92,8 +92,8 @@ func aggregate(errs []error) error {
 func validate(cfg *v1alpha4.Cluster) error {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if !validName.MatchString(cfg.Name) {
-		add("'%s' is not a valid cluster name, cluster names must match `%s`", cfg.Name, validName)
+	if !validName().MatchString(cfg.Name) {
+		add("'%s' is not a valid cluster name, cluster names must match `%s`", cfg.Name, validName())
 	}
 	net := &cfg.Networking
 	if err := validPort(net.APIServerPort); err != nil {
@@ -243,13 +243,13 @@ func spec(cfg *v1alpha4.Cluster) provision.Spec {
 	return s
 }
 
-var imageTag = regexp.MustCompile(`:(v1\.(\d+)\.\d+[0-9A-Za-z.-]*)$`)
+var imageTag = lazy.Regexp(`:(v1\.(\d+)\.\d+[0-9A-Za-z.-]*)$`)
 
 // imageVersion is the Kubernetes version of a node image; "" when its name does
 // not tell, which is the simulation's own.
 func imageVersion(image string) string {
 	image, _, _ = strings.Cut(image, "@")
-	if m := imageTag.FindStringSubmatch(image); m != nil {
+	if m := imageTag().FindStringSubmatch(image); m != nil {
 		return m[1]
 	}
 	return ""

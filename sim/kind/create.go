@@ -252,7 +252,7 @@ func pull(image string) error {
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "index.docker.io/")
 	repo, tag, _ := strings.Cut(name, ":")
 	why := ""
-	m := imageTag.FindStringSubmatch(name)
+	m := imageTag().FindStringSubmatch(name)
 	switch {
 	case repo != "kindest/node":
 		why = fmt.Sprintf("Error response from daemon: pull access denied for %s, repository does not exist or may require 'docker login': denied: requested access to the resource is denied", repo)

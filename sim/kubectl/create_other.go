@@ -22,6 +22,7 @@ import (
 	networkingv1 "github.com/kubonsai/kubonsai/sim/api/networking/v1"
 	policyv1 "github.com/kubonsai/kubonsai/sim/api/policy/v1"
 	schedulingv1 "github.com/kubonsai/kubonsai/sim/api/scheduling/v1"
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 )
 
@@ -230,7 +231,7 @@ func (o *createPDB) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.selector, "selector", "", "Labels of the pods")
 }
 
-var numberOrPercent = lazy(`^[0-9]+%?$`)
+var numberOrPercent = lazy.Regexp(`^[0-9]+%?$`)
 
 func (o *createPDB) Validate() error {
 	switch {
@@ -284,7 +285,7 @@ func (o *createIngress) Flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.annotations, "annotation", nil, "Annotation, key=value")
 }
 
-var ingressRule = lazy(`^[\w*\-.]*/.*=[\w\-]+:[\w\-]+(,tls=?([\w\-]+)?)?`)
+var ingressRule = lazy.Regexp(`^[\w*\-.]*/.*=[\w\-]+:[\w\-]+(,tls=?([\w\-]+)?)?`)
 
 func (o *createIngress) Validate() error {
 	if o.backend == "" && len(o.rules) == 0 {

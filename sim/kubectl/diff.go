@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 	"github.com/kubonsai/kubonsai/sim/kubectl/unified"
 )
@@ -233,7 +234,7 @@ func mask(from, to tree.Map) {
 	}
 }
 
-var plainArgument = lazy(`^[a-zA-Z0-9-=]+$`)
+var plainArgument = lazy.Regexp(`^[a-zA-Z0-9-=]+$`)
 
 func (o *diffOptions) compare(s *Session, live, merged string) error {
 	if external := s.Getenv("KUBECTL_EXTERNAL_DIFF"); external != "" {

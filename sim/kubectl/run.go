@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -17,6 +15,7 @@ import (
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
@@ -135,14 +134,8 @@ func (o *runOptions) Complete(s *Session, args []string) (err error) {
 	return err
 }
 
-// lazy compiles an expression when it is first asked for: the program starts
-// sooner.
-func lazy(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
-}
-
 // imageName is what a reference to an image looks like.
-var imageName = lazy(`^(?:(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?` +
+var imageName = lazy.Regexp(`^(?:(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?` +
 	`[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*` +
 	`(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubonsai/kubonsai/sim/api/resource"
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/provision"
 )
 
@@ -53,7 +53,7 @@ func startFlags(f *pflag.FlagSet) {
 	f.Bool("install-addons", true, "If set, install addons. Defaults to true.")
 }
 
-var versionText = regexp.MustCompile(`^v?1\.(\d+)(?:\.(\d+))?$`)
+var versionText = lazy.Regexp(`^v?1\.(\d+)(?:\.(\d+))?$`)
 
 // requestedVersion is --kubernetes-version with its v; the newest without one.
 func (r *run) requestedVersion() (string, error) {
@@ -61,7 +61,7 @@ func (r *run) requestedVersion() (string, error) {
 	if given == "" || given == "stable" || given == "latest" {
 		return kubernetesVersion, nil
 	}
-	m := versionText.FindStringSubmatch(given)
+	m := versionText().FindStringSubmatch(given)
 	if m == nil {
 		return "", usage("Unable to parse %q: Malformed version: %s", given, given)
 	}
@@ -182,12 +182,12 @@ func nodeLabels(profile string, primary bool) map[string]string {
 		"minikube.k8s.io/version": version, "minikube.k8s.io/commit": commit}
 }
 
-var memoryText = regexp.MustCompile(`(?i)^(\d+)([kmgt]?)(?:i?b)?$`)
+var memoryText = lazy.Regexp(`(?i)^(\d+)([kmgt]?)(?:i?b)?$`)
 
 // quantity is an amount of memory as minikube takes it ("4g", "4096" in MiB) as
 // Kubernetes writes it.
 func quantity(s string) string {
-	m := memoryText.FindStringSubmatch(s)
+	m := memoryText().FindStringSubmatch(s)
 	if m == nil {
 		return ""
 	}

@@ -7,13 +7,13 @@ package minikube
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/program"
 	"github.com/kubonsai/kubonsai/sim/provision"
 )
@@ -155,7 +155,7 @@ func New(o Options) program.Program {
 	}
 }
 
-var validProfile = regexp.MustCompile(`^[a-zA-Z0-9]+(?:[a-zA-Z0-9-]*[a-zA-Z0-9])?$`)
+var validProfile = lazy.Regexp(`^[a-zA-Z0-9]+(?:[a-zA-Z0-9-]*[a-zA-Z0-9])?$`)
 
 // execute finds the command and runs it.
 func (r *run) execute(args []string) error {
@@ -210,7 +210,7 @@ func (r *run) execute(args []string) error {
 		fmt.Fprintf(r.Stdout, "%s\n\nOptions:\n%s\nUsage:\n  minikube %s [flags] [options]\n", found.short, r.flags.FlagUsages(), found.words)
 		return nil
 	}
-	if !validProfile.MatchString(r.profile) {
+	if !validProfile().MatchString(r.profile) {
 		return usage("Profile name %q is not valid. Only alphanumeric and dashes '-' are permitted. Minimum 1 character, starting with alphanumeric.", r.profile)
 	}
 	return found.run(r, r.flags.Args())

@@ -281,7 +281,7 @@ func profileCommand(r *run, args []string) error {
 	if name == "default" {
 		name = defaultProfile
 	}
-	if !validProfile.MatchString(name) {
+	if !validProfile().MatchString(name) {
 		return usage("Only alphanumeric and dashes '-' are permitted. Minimum 1 character, starting with alphanumeric.")
 	}
 	c := r.find(name)

@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 
 	apiextensionsv1 "github.com/kubonsai/kubonsai/sim/api/apiextensions/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver/cel"
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 )
 
 // Validate judges a value; old is what it replaces, nil if nothing. rules says
@@ -411,6 +411,11 @@ func messageOr(r *rule) string {
 	return strings.TrimSpace(r.Rule)
 }
 
+func matches(expr string) func(string) bool {
+	pattern := lazy.Regexp(expr)
+	return func(s string) bool { return pattern().MatchString(s) }
+}
+
 // formats are the string formats that are checked; others are notes to the reader.
 var formats = map[string]func(string) bool{
 	"date":      func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil },
@@ -420,8 +425,8 @@ var formats = map[string]func(string) bool{
 	"ipv6":      func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() },
 	"cidr":      func(s string) bool { _, err := netip.ParsePrefix(s); return err == nil },
 	"uri":       func(s string) bool { u, err := url.ParseRequestURI(s); return err == nil && u.Scheme != "" },
-	"email":     regexp.MustCompile(`^[^@\s]+@[^@\s]+$`).MatchString,
-	"uuid":      regexp.MustCompile(`(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`).MatchString,
-	"hostname":  regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*$`).MatchString,
-	"byte":      regexp.MustCompile(`^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`).MatchString,
+	"email":     matches(`^[^@\s]+@[^@\s]+$`),
+	"uuid":      matches(`(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`),
+	"hostname":  matches(`^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*$`),
+	"byte":      matches(`^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`),
 }

@@ -13,6 +13,7 @@ import (
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	networkingv1 "github.com/kubonsai/kubonsai/sim/api/networking/v1"
 	"github.com/kubonsai/kubonsai/sim/container"
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/network"
 )
 
@@ -238,7 +239,7 @@ func (n *Controller) route(r *network.Request) (container.IngressRoute, *locatio
 	out := container.IngressRoute{Path: r.Path}
 	if target := note("rewrite-target"); target != "" && l.regex != nil {
 		m := l.regex.FindStringSubmatchIndex(path)
-		out.Path = string(l.regex.ExpandString(nil, braced.ReplaceAllString(target, "$${$1}"), path, m))
+		out.Path = string(l.regex.ExpandString(nil, braced().ReplaceAllString(target, "$${$1}"), path, m))
 		if query != "" {
 			out.Path += "?" + query
 		}
@@ -264,7 +265,7 @@ func (n *Controller) route(r *network.Request) (container.IngressRoute, *locatio
 }
 
 // braced finds the references to groups of a rewrite-target.
-var braced = regexp.MustCompile(`\$(\d)`)
+var braced = lazy.Regexp(`\$(\d)`)
 
 // external is where a service of type ExternalName leads: its name's addresses,
 // at the target port or, if it has no ports, at the one that the ingress names.

@@ -7,11 +7,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
+
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 )
 
 // writeKYAML rewrites JSON; the order of the keys stays.
@@ -185,15 +185,9 @@ func kyamlString(b *bytes.Buffer, s string, indent int) {
 }
 
 var (
-	sexagesimal = lazy(`^[+-]?[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
-	timestamp   = lazy(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
+	sexagesimal = lazy.Regexp(`^[+-]?[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
+	timestamp   = lazy.Regexp(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?$`)
 )
-
-// lazy compiles an expression when it is first asked for: the program starts
-// sooner.
-func lazy(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
-}
 
 // needsQuotes reports whether a key could be taken for something else than a string.
 func needsQuotes(s string) bool {

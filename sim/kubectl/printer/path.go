@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/util/jsonpath"
 
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 )
 
@@ -116,7 +117,7 @@ type Columns struct {
 	wrong     error // with the paths, told after the headings
 }
 
-var relaxed = lazy(`^\{\.?([^{}]+)\}$|^\.?([^{}]+)$`)
+var relaxed = lazy.Regexp(`^\{\.?([^{}]+)\}$|^\.?([^{}]+)$`)
 
 // RelaxedPath turns x.y, .x.y, {x.y} and {.x.y} into {.x.y}.
 func RelaxedPath(text string) (string, error) {

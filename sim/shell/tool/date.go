@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubonsai/kubonsai/sim/internal/lazy"
 	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
@@ -146,7 +147,7 @@ func zone(tz string) (offset int, name string, ok bool) {
 	return -h * 3600, m[1], true
 }
 
-var relative = regexp.MustCompile(`^\s*([+-]?\s*\d+)\s*(sec|second|min|minute|hour|day|week|fortnight|month|year)s?(\s+ago)?`)
+var relative = lazy.Regexp(`^\s*([+-]?\s*\d+)\s*(sec|second|min|minute|hour|day|week|fortnight|month|year)s?(\s+ago)?`)
 
 func parseDate(v string, now time.Time) (time.Time, bool) {
 	v = strings.TrimSpace(v)
@@ -191,7 +192,7 @@ func parseDate(v string, now time.Time) (time.Time, bool) {
 			rest = "-1 " + after
 			continue
 		}
-		m := relative.FindStringSubmatch(rest)
+		m := relative().FindStringSubmatch(rest)
 		if m == nil {
 			return now, false
 		}
