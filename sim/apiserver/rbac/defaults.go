@@ -14,31 +14,34 @@ const (
 	writes = "create delete deletecollection patch update"
 )
 
-// defaults lists the roles: a name, who is bound to it (a group), and the
+// defaults lists the roles: a name, who is bound to it (groups), and the
 // rules, one a line: verbs | API groups | resources, or verbs | paths.
-var defaults = []struct{ name, group, rules string }{
+var defaults = []struct{ name, groups, rules string }{
 	{"cluster-admin", "system:masters", "*|*|*\n*|*"},
 	{"system:basic-user", "system:authenticated",
 		"create|authorization.k8s.io|selfsubjectaccessreviews selfsubjectrulesreviews\ncreate|authentication.k8s.io|selfsubjectreviews"},
 	{"system:discovery", "system:authenticated",
 		"get|/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/"},
 	{"system:public-info-viewer", "system:authenticated system:unauthenticated", "get|/healthz /livez /readyz /version /version/"},
-	{"view", "", viewRules(reads)},
-	{"edit", "", viewRules(reads+" "+writes) + "\n" + editRules},
-	{"admin", "", viewRules(reads+" "+writes) + "\n" + editRules +
-		"\ncreate|authorization.k8s.io|localsubjectaccessreviews\n" + reads + " " + writes + "|rbac.authorization.k8s.io|roles rolebindings"},
 }
 
-const editRules = reads + "||pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy\n" +
-	writes + "||pods/attach pods/exec pods/portforward pods/proxy secrets\nimpersonate||serviceaccounts\ncreate||pods/eviction serviceaccounts/token"
-
-// viewRules are the objects of a namespace, but for its secrets.
-func viewRules(verbs string) string {
-	return verbs + "||configmaps persistentvolumeclaims pods replicationcontrollers replicationcontrollers/scale serviceaccounts services\n" +
+// aggregated are the roles for people, each with what it adds to the one
+// before: admin holds the rules of edit, which holds those of view.
+var aggregated = []struct{ name, rules string }{
+	{"view", workloads(reads) + "\n" +
 		reads + "||endpoints events limitranges namespaces namespaces/status persistentvolumeclaims/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status services/status\n" +
 		reads + "|discovery.k8s.io|endpointslices\n" +
+		reads + "|apps|controllerrevisions daemonsets/status deployments/status replicasets/status statefulsets/status"},
+	{"edit", workloads(writes) + "\n" +
+		reads + "||pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy\n" +
+		writes + "||pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy\nimpersonate||serviceaccounts\ncreate||pods/eviction serviceaccounts/token"},
+	{"admin", "create|authorization.k8s.io|localsubjectaccessreviews\n" + reads + " " + writes + "|rbac.authorization.k8s.io|roles rolebindings"},
+}
+
+// workloads are the objects of a namespace, but for its secrets.
+func workloads(verbs string) string {
+	return verbs + "||configmaps persistentvolumeclaims pods replicationcontrollers replicationcontrollers/scale serviceaccounts services\n" +
 		verbs + "|apps|daemonsets deployments deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale\n" +
-		reads + "|apps|controllerrevisions daemonsets/status deployments/status replicasets/status statefulsets/status\n" +
 		verbs + "|autoscaling|horizontalpodautoscalers\n" +
 		verbs + "|batch|cronjobs jobs\n" +
 		verbs + "|policy|poddisruptionbudgets\n" +
@@ -61,10 +64,10 @@ func Defaults() []metav1.Object {
 		}
 		out = append(out, b)
 	}
-	for _, d := range defaults {
+	role := func(name, rules string) *rbacv1.ClusterRole {
 		r := &rbacv1.ClusterRole{}
-		r.TypeMeta, r.ObjectMeta = meta("ClusterRole", d.name)
-		for line := range strings.SplitSeq(d.rules, "\n") {
+		r.TypeMeta, r.ObjectMeta = meta("ClusterRole", name)
+		for line := range strings.SplitSeq(rules, "\n") {
 			parts := strings.Split(line, "|")
 			rule := rbacv1.PolicyRule{Verbs: strings.Fields(parts[0])}
 			if len(parts) == 2 {
@@ -75,8 +78,31 @@ func Defaults() []metav1.Object {
 			r.Rules = append(r.Rules, rule)
 		}
 		out = append(out, r)
-		if d.group != "" {
-			bind(d.name, d.name, d.group)
+		return r
+	}
+	for _, d := range defaults {
+		role(d.name, d.rules)
+		if d.groups != "" {
+			bind(d.name, d.name, d.groups)
+		}
+	}
+	rules := ""
+	for i, d := range aggregated {
+		const label = "rbac.authorization.k8s.io/aggregate-to-"
+		role("system:aggregate-to-"+d.name, d.rules).Labels[label+d.name] = "true"
+		// with the rules that the controller finds, in its order, so that it has nothing to do at first
+		switch {
+		case i == 0:
+			rules = d.rules
+		case aggregated[i-1].name < "system:":
+			rules += "\n" + d.rules
+		default:
+			rules = d.rules + "\n" + rules
+		}
+		r := role(d.name, rules)
+		r.AggregationRule = &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{label + d.name: "true"}}}}
+		if i+1 < len(aggregated) {
+			r.Labels[label+aggregated[i+1].name] = "true"
 		}
 	}
 	bind("kubeadm:cluster-admins", "cluster-admin", "kubeadm:cluster-admins")
