@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	authenticationv1 "github.com/kubonsai/kubonsai/sim/api/authentication/v1"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/kernel"
@@ -164,15 +165,16 @@ func writeEvents(p *kernel.Proc, w rest.Watch, out *kernel.Pipe) int {
 	}
 }
 
-// podToken is the token that a pod finds in its files. It lasts for a year, as
-// the real API server makes such tokens last.
-func (c *Cluster) podToken(namespace, serviceAccount, pod string) string {
-	year := int64(365 * 24 * 3600)
-	r := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &year,
-		BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod}}}
+// podToken is the token that a pod finds in its files.
+func (c *Cluster) podToken(pod *corev1.Pod, projection *corev1.ServiceAccountTokenProjection) string {
+	r := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: projection.ExpirationSeconds,
+		BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID}}}
+	if projection.Audience != "" {
+		r.Spec.Audiences = []string{projection.Audience}
+	}
 	r.APIVersion, r.Kind = "authentication.k8s.io/v1", "TokenRequest"
 	resp, err := c.admin.Do(&rest.Request{Method: "POST", Object: r,
-		Path: "/api/v1/namespaces/" + namespace + "/serviceaccounts/" + serviceAccount + "/token"})
+		Path: "/api/v1/namespaces/" + pod.Namespace + "/serviceaccounts/" + pod.Spec.ServiceAccountName + "/token"})
 	if err != nil {
 		return ""
 	}

@@ -59,3 +59,21 @@ func TestMachine(t *testing.T) {
 		}
 	}
 }
+
+// https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttoken
+func TestPodTokens(t *testing.T) {
+	const claims = `cut -d. -f2 | base64 -d 2>/dev/null | jq -c '[.aud[0], .exp - .iat, ."kubernetes.io".pod.name]'`
+	runScript(t, Options{Seed: 1}, []scriptStep{
+		{`kubectl apply -f - <<X
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers: [{name: c, image: busybox, command: [sleep, "3600"], volumeMounts: [{name: t, mountPath: /t}]}]
+  volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: tok, audience: vault, expirationSeconds: 7200}}]}}]
+X
+kubectl wait --for=condition=Ready pod/p`, "pod/p created\npod/p condition met\n"},
+		{"kubectl exec p -- cat /t/tok | " + claims, `["vault",7200,"p"]` + "\n"},
+		{"kubectl exec p -- cat /var/run/secrets/kubernetes.io/serviceaccount/token | " + claims, `["https://kubernetes.default.svc.cluster.local",31536000,"p"]` + "\n"},
+	})
+}

@@ -805,10 +805,12 @@ func (s *server) nginxEntrypoint() {
 func (r *Runtime) unprivilegedPorts() bool { return true }
 
 func (s *server) nginxError(status int) []byte {
-	text := map[int]string{301: "301 Moved Permanently", 302: "302 Found", 400: "400 Bad Request", 403: "403 Forbidden", 404: "404 Not Found", 405: "405 Not Allowed", 500: "500 Internal Server Error", 502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}[status]
+	// where nginx has words of its own
+	text := map[int]string{405: "Not Allowed", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}[status]
 	if text == "" {
-		text = strconv.Itoa(status)
+		text = network.StatusText(status)
 	}
+	text = strconv.Itoa(status) + " " + text
 	return []byte("<html>\r\n<head><title>" + text + "</title></head>\r\n<body>\r\n<center><h1>" + text + "</h1></center>\r\n<hr><center>" + s.software() + "</center>\r\n</body>\r\n</html>\r\n")
 }
 

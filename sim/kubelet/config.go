@@ -590,7 +590,7 @@ func (k *Kubelet) volumeFiles(p *pod, spec *corev1.Volume, tokens bool) ([]file,
 			case src.ServiceAccountToken != nil:
 				part = []file{{path: src.ServiceAccountToken.Path, mode: m}}
 				if tokens {
-					part[0].data = []byte(k.token(p))
+					part[0].data = []byte(k.token(p, src.ServiceAccountToken))
 				}
 			}
 			if err != nil {
@@ -607,9 +607,9 @@ func (k *Kubelet) volumeFiles(p *pod, spec *corev1.Volume, tokens bool) ([]file,
 	return out, err
 }
 
-func (k *Kubelet) token(p *pod) string {
+func (k *Kubelet) token(p *pod, projection *corev1.ServiceAccountTokenProjection) string {
 	if k.Token != nil {
-		return k.Token(p.obj.Namespace, p.obj.Spec.ServiceAccountName, p.obj.Name)
+		return k.Token(p.obj, projection)
 	}
 	e := base64.RawURLEncoding.EncodeToString
 	return e([]byte(`{"alg":"RS256","kid":"kubonsai"}`)) + "." + e([]byte(`{"sub":"system:serviceaccount:`+p.obj.Namespace+":"+p.obj.Spec.ServiceAccountName+`"}`)) + "." + e([]byte("not a signature"))

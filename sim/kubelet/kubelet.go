@@ -65,8 +65,8 @@ type Options struct {
 	// ImagesPresent says that every image that exists is on every node already,
 	// as on the recorded cluster.
 	ImagesPresent bool
-	// Token makes the content of a service account token; nil is a placeholder.
-	Token func(namespace, serviceAccount, pod string) string
+	// Token makes the service account token that a volume of a pod asks for; nil is a placeholder.
+	Token func(pod *corev1.Pod, projection *corev1.ServiceAccountTokenProjection) string
 	// HealthCheck is who answers at a port of a node that nothing is bound to: kube-proxy for
 	// load balancers; nil, or a nil result, is nobody.
 	HealthCheck func(node string, port int) network.Handler

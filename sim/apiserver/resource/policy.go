@@ -206,6 +206,9 @@ func (v *validator) quota(spec *corev1.ResourceQuotaSpec) {
 	p := specPath.Child("hard")
 	for _, name := range sortedKeys(spec.Hard) {
 		v.resourceName(name, p.Key(string(name)))
+		if !strings.Contains(string(name), "/") && (!standardResources[name] || name == "storage") && !isHugePages(name) {
+			v.invalid(p.Key(string(name)), name, "must be a standard resource for quota")
+		}
 		v.quantity(name, spec.Hard[name], p.Key(string(name)))
 	}
 	scopes := map[corev1.ResourceQuotaScope]bool{}

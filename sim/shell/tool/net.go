@@ -67,6 +67,7 @@ func parseURL(raw string) (u target, ok bool) {
 	if p != "" {
 		n, err := strconv.Atoi(p)
 		if err != nil || n < 0 || n > 65535 {
+			u.host = h
 			return u, false
 		}
 		u.port = n
@@ -1234,10 +1235,11 @@ func ping(t *T) int {
 	}
 	n, _ := t.number("c", -1)
 	ip := as[0]
-	// a host answers when a connection to it is refused rather than lost
-	_, _, err = t.Net.Find(netip.AddrPortFrom(ip, 1))
+	// a host answers when it is itself that refuses a connection: a Service's
+	// address is nobody's
+	_, path, err := t.Net.Find(netip.AddrPortFrom(ip, 1))
 	var e *network.Error
-	alive := err == nil || errors.As(err, &e) && e.Kind == network.Refused
+	alive := path.Fail == 0 && (err == nil || errors.As(err, &e) && e.Kind == network.Refused)
 	if busy {
 		t.printf("PING %s (%s): 56 data bytes\n", host, ip)
 	} else {
