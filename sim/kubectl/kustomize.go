@@ -1,22 +1,23 @@
 // kubectl kustomize, and -k everywhere: objects from a directory with a
 // kustomization. It knows resources, components, patches, name prefixes and
-// suffixes, namespaces, labels, annotations, images, replicas and generators; a
-// field that it does not know (replacements, helm …) is an error that says so.
+// suffixes, namespaces, labels, annotations, images, replicas, replacements and
+// generators; a field that it does not know (helm …) is an error that says so.
 // https://kubectl.docs.kubernetes.io/references/kustomize/
 
 package kubectl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/spf13/pflag"
 	"sigs.k8s.io/yaml"
 
+	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/kubectl/tree"
 )
 
@@ -79,14 +80,25 @@ func (o *kustomizeOptions) Run(s *Session) error {
 
 // Kustomize builds a directory: YAML documents.
 func (s *Session) Kustomize(dir string) ([]byte, error) {
-	objs, err := (&kustomizer{s: s}).build(dir, 0, nil)
+	k := &kustomizer{s: s}
+	objs, err := k.build(dir, 0, nil)
 	if err != nil {
 		return nil, err
 	}
+	before := names(objs)
 	for _, o := range objs {
 		delete(o, originField)
+		if o[hashField] != nil {
+			delete(o, hashField)
+			tree.Set(o, tree.Name(o)+"-"+generatorHash(o), "metadata", "name")
+		}
 	}
-	sort.SliceStable(objs, func(i, j int) bool { return kindRank(objs[i]) < kindRank(objs[j]) })
+	rewriteNames(objs, before)
+	if !k.inOrder {
+		slices.SortStableFunc(objs, func(a, b tree.Map) int {
+			return cmp.Or(kindRank(a)-kindRank(b), strings.Compare(sortKey(a), sortKey(b)))
+		})
+	}
 	var parts []string
 	for _, o := range objs {
 		data, err := yaml.Marshal(o)
@@ -115,7 +127,16 @@ func kindRank(o tree.Map) int {
 	return len(order) + 1
 }
 
-type kustomizer struct{ s *Session }
+// sortKey orders objects of one rank: by kind, namespace and name, those without a namespace last.
+func sortKey(o tree.Map) string {
+	gvk := metav1.FromAPIVersionAndKind(tree.APIVersion(o), tree.Kind(o))
+	return strings.TrimSuffix(gvk.Kind+"."+gvk.Version+"."+gvk.Group, ".") + "|" + cmp.Or(tree.Namespace(o), "~X") + "|" + tree.Name(o)
+}
+
+type kustomizer struct {
+	s       *Session
+	inOrder bool // sortOptions: the objects stay in the order in which they came
+}
 
 var kustomizationFiles = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
@@ -182,6 +203,9 @@ func (k *kustomizer) build(dir string, depth int, objs []tree.Map) ([]tree.Map, 
 			return nil, fmt.Errorf("invalid Kustomization: json: unknown field %q", field)
 		}
 	}
+	if depth == 0 {
+		k.inOrder = tree.String(t, "sortOptions", "order") == "fifo"
+	}
 	for _, r := range append(tree.Slice(t, "resources"), tree.Slice(t, "bases")...) {
 		name, _ := r.(string)
 		at := path.Join(dir, name)
@@ -208,16 +232,15 @@ func (k *kustomizer) build(dir string, depth int, objs []tree.Map) ([]tree.Map, 
 			return nil, fmt.Errorf("accumulating resources: accumulation err='accumulating resources from '%s': %v'", name, err)
 		}
 	}
-	renamed := map[string]string{} // kind/name before -> name after
-	before := make([]string, 0, len(objs))
 	for _, g := range []struct{ field, kind string }{{"configMapGenerator", "ConfigMap"}, {"secretGenerator", "Secret"}} {
 		for _, spec := range tree.Maps(t, g.field) {
 			o, err := k.generate(dir, g.kind, spec, t)
 			if err != nil {
 				return nil, err
 			}
-			o[originField] = tree.Name(o)
-			objs = append(objs, o)
+			if objs, err = absorb(objs, o, tree.String(spec, "behavior")); err != nil {
+				return nil, fmt.Errorf("merging from generator %v: %w", tree.Name(o), err)
+			}
 		}
 	}
 	for _, c := range tree.Slice(t, "components") {
@@ -226,9 +249,7 @@ func (k *kustomizer) build(dir string, depth int, objs []tree.Map) ([]tree.Map, 
 			return nil, err
 		}
 	}
-	for _, o := range objs {
-		before = append(before, tree.Kind(o)+"/"+tree.Name(o))
-	}
+	before := names(objs)
 	for _, field := range transformers {
 		if _, ok := t[field]; !ok {
 			continue
@@ -237,18 +258,30 @@ func (k *kustomizer) build(dir string, depth int, objs []tree.Map) ([]tree.Map, 
 			return nil, err
 		}
 	}
-	objs = slices.DeleteFunc(objs, func(o tree.Map) bool { return len(o) == 0 }) // by a patch
+	rewriteNames(objs, before)
+	return slices.DeleteFunc(objs, func(o tree.Map) bool { return len(o) == 0 }), nil // by a patch
+}
+
+// names are the objects' kinds and names: kind/name.
+func names(objs []tree.Map) []string {
+	out := make([]string, len(objs))
 	for i, o := range objs {
-		if hash, ok := o[hashField].(string); ok {
-			delete(o, hashField)
-			tree.Set(o, tree.Name(o)+"-"+hash, "metadata", "name")
+		out[i] = tree.Kind(o) + "/" + tree.Name(o)
+	}
+	return out
+}
+
+// rewriteNames makes references follow objects to the names that they have by now.
+func rewriteNames(objs []tree.Map, before []string) {
+	renamed := map[string]string{}
+	for i, o := range objs {
+		if len(o) > 0 { // not deleted by a patch
+			renamed[before[i]] = tree.Name(o)
 		}
-		renamed[before[i]] = tree.Name(o)
 	}
 	for _, o := range objs {
 		rewriteReferences(o, renamed)
 	}
-	return objs, nil
 }
 
 // originField keeps the name that an object had in its file.
@@ -257,16 +290,15 @@ const originField = "\x00origin"
 // What a kustomization may hold beside transformers, and what this one does not do.
 const (
 	plainFields  = " apiVersion kind metadata resources bases components configMapGenerator secretGenerator generatorOptions sortOptions buildMetadata "
-	absentFields = " configurations crds generators helmChartInflationGenerator helmCharts helmGlobals openapi replacements transformers validators vars "
+	absentFields = " configurations crds generators helmChartInflationGenerator helmCharts helmGlobals openapi transformers validators vars "
 )
 
 // transformers are the fields that change objects, in the order in which they do.
 var transformers = []string{"patchesStrategicMerge", "patches", "namespace", "namePrefix", "nameSuffix", "commonLabels", "labels",
-	"commonAnnotations", "patchesJson6902", "replicas", "images"}
+	"commonAnnotations", "patchesJson6902", "replicas", "images", "replacements"}
 
 // missing is the trouble with a file that is not there.
 func (k *kustomizer) missing(at string) string {
 	full := k.s.Path(at)
 	return fmt.Sprintf("evalsymlink failure on '%s' : lstat %s: no such file or directory", full, full)
 }
-

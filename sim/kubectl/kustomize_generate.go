@@ -9,7 +9,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -73,23 +75,17 @@ func (k *kustomizer) generate(dir, kind string, spec, t tree.Map) (tree.Map, err
 	}
 	name := tree.String(spec, "name")
 	o := tree.Map{"apiVersion": "v1", "kind": kind, "metadata": tree.Map{"name": name}}
-	content := tree.Map{"kind": kind, "name": ""}
 	if len(data) > 0 || kind == "Secret" {
 		o["data"] = data
-		content["data"] = data
-	} else {
-		content["data"] = ""
 	}
 	if len(binary) > 0 {
 		o["binaryData"] = binary
-		content["binaryData"] = binary
 	}
 	if kind == "Secret" {
 		o["type"] = "Opaque"
 		if v := tree.String(spec, "type"); v != "" {
 			o["type"] = v
 		}
-		content["type"] = o["type"]
 	}
 	if ns := tree.String(spec, "namespace"); ns != "" {
 		tree.Set(o, ns, "metadata", "namespace")
@@ -105,17 +101,70 @@ func (k *kustomizer) generate(dir, kind string, spec, t tree.Map) (tree.Map, err
 			tree.Set(o, tree.Copy(m), "metadata", f)
 		}
 	}
+	if v, _ := options["immutable"].(bool); v {
+		o["immutable"] = true
+	}
 	if off, _ := options["disableNameSuffixHash"].(bool); !off {
-		o[hashField] = generatorHash(content)
+		o[hashField] = true
 	}
 	return o, nil
 }
 
-// hashField keeps a generated object's hash until its name is final.
+// absorb adds a generated object, or puts it in place of one that is there, with
+// or without what that holds.
+func absorb(objs []tree.Map, o tree.Map, behavior string) ([]tree.Map, error) {
+	i := slices.IndexFunc(objs, func(have tree.Map) bool {
+		return tree.Kind(have) == tree.Kind(o) && (tree.Name(have) == tree.Name(o) || have[originField] == tree.Name(o)) &&
+			(tree.Namespace(o) == "" || tree.Namespace(have) == tree.Namespace(o))
+	})
+	switch merging := behavior == "merge"; {
+	case i < 0 && (merging || behavior == "replace"):
+		return nil, fmt.Errorf("id %s does not exist; cannot merge or replace", names([]tree.Map{o})[0])
+	case i < 0:
+		o[originField] = tree.Name(o)
+		return append(objs, o), nil
+	case !merging && behavior != "replace":
+		return nil, fmt.Errorf("id %s exists; behavior must be merge or replace", names([]tree.Map{o})[0])
+	default:
+		have := objs[i]
+		for _, field := range [][]string{{"metadata", "labels"}, {"metadata", "annotations"}, {"data"}, {"binaryData"}} {
+			if old := tree.Sub(have, field...); old != nil && (merging || field[0] == "metadata") {
+				all := tree.Copy(old)
+				maps.Copy(all, tree.Sub(o, field...))
+				tree.Set(o, all, field...)
+			}
+		}
+		for _, field := range []string{"name", "namespace"} {
+			if v := tree.String(have, "metadata", field); v != "" {
+				tree.Set(o, v, "metadata", field)
+			}
+		}
+		delete(o, hashField)
+		for _, mark := range []string{originField, hashField} {
+			if v, ok := have[mark]; ok {
+				o[mark] = v
+			}
+		}
+		objs[i] = o
+		return objs, nil
+	}
+}
+
+// hashField marks generated objects whose names are to end in a hash; a name
+// gets it at the very end.
 const hashField = "\x00hash"
 
-// generatorHash is ten characters of a SHA-256, without those that could spell words.
-func generatorHash(content tree.Map) string {
+// generatorHash is ten characters of a SHA-256 of what the object holds, without those that could spell words.
+func generatorHash(o tree.Map) string {
+	content := tree.Map{"kind": tree.Kind(o), "name": "", "data": ""}
+	for _, field := range []string{"data", "binaryData"} {
+		if m := tree.Sub(o, field); m != nil {
+			content[field] = m
+		}
+	}
+	if t, ok := o["type"]; ok {
+		content["type"] = t
+	}
 	data, err := json.Marshal(content)
 	if err != nil {
 		panic("kustomize: " + err.Error()) // strings only
@@ -123,4 +172,3 @@ func generatorHash(content tree.Map) string {
 	sum := sha256.Sum256(data)
 	return strings.NewReplacer("0", "g", "1", "h", "3", "k", "a", "m", "e", "t").Replace(hex.EncodeToString(sum[:])[:10])
 }
-

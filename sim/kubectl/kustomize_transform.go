@@ -78,6 +78,12 @@ func (k *kustomizer) apply(dir, field string, t tree.Map, objs []tree.Map) error
 				setImages(o, im)
 			}
 		}
+	case "replacements":
+		for _, r := range tree.Maps(t, field) {
+			if err := k.replace(dir, r, objs); err != nil {
+				return err
+			}
+		}
 	case "replicas":
 		for _, r := range tree.Maps(t, field) {
 			for _, o := range objs {
