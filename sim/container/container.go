@@ -281,7 +281,7 @@ func (c *Container) notify() {
 // FS is the container's file system, put together at the first call.
 func (c *Container) FS() *vfs.FS {
 	if c.root == nil {
-		c.root = vfs.Overlay(c.rt.Clock.Now, c.rt.layer(c.Image))
+		c.root = c.rt.Root(c.Image)
 		c.root.SetLimit(c.rt.FileLimit)
 		c.furnish()
 	}
@@ -384,19 +384,13 @@ func mountAt(now func() time.Time, f *vfs.FS, m Mount, src *vfs.FS) {
 		return
 	}
 	_ = f.MkdirAll(m.Path, 0o755)
-	f.Mount(m.Path, subtree(now, src, sub), m.ReadOnly)
-}
-
-// subtree is a directory of a volume as a tree of its own, shared by all who
-// mount it.
-func subtree(now func() time.Time, src *vfs.FS, dir string) *vfs.FS {
-	if sub, _ := src.Mounted(dir); sub != nil {
-		return sub
+	if _, err := src.Lstat("/..data"); err == nil {
+		// of a ConfigMap or the like: as it is now, too
+		now := vfs.New(now)
+		copyTree(now, src, sub, "/")
+		src, sub = now, "/"
 	}
-	sub := vfs.New(now)
-	copyTree(sub, src, dir, "/")
-	src.Mount(dir, sub, false)
-	return sub
+	f.MountDir(m.Path, src, sub, m.ReadOnly)
 }
 
 func copyTree(dst, src *vfs.FS, from, to string) {

@@ -436,9 +436,9 @@ func (k *Kubelet) checkVolume(p *pod, v *volume) error {
 		return err
 	case s.HostPath != nil:
 		v.base = s.HostPath.Path
-		v.fs = p.node.fs
+		v.fs = k.hostFS(p.node)
 		if t := s.HostPath.Type; t != nil && (*t == "Directory" || *t == "File" || *t == "Socket") {
-			if _, err := p.node.fs.Stat(s.HostPath.Path); err != nil {
+			if _, err := v.fs.Stat(s.HostPath.Path); err != nil {
 				return fmt.Errorf("hostPath type check failed: %s is not a %s", s.HostPath.Path, strings.ToLower(string(*t)))
 			}
 		}
@@ -466,9 +466,13 @@ func (k *Kubelet) checkVolume(p *pod, v *volume) error {
 func (k *Kubelet) persistent(name string) *vfs.FS {
 	f := k.volumes[name]
 	if f == nil {
-		f = vfs.New(k.Clock.Now)
+		if strings.HasPrefix(name, hostPrefix) {
+			f = k.nodeRoot()
+		} else {
+			f = vfs.New(k.Clock.Now)
+			_ = f.Chmod("/", 0o777)
+		}
 		f.SetLimit(k.Runtime.FileLimit)
-		_ = f.Chmod("/", 0o777)
 		k.volumes[name] = f
 	}
 	return f

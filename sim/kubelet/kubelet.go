@@ -125,7 +125,6 @@ type node struct {
 	spill   int
 	stopped bool
 	since   time.Time
-	fs      *vfs.FS
 
 	usedCPU, usedMemory, podCount int64 // of the pods admitted
 }
@@ -179,7 +178,7 @@ func (k *Kubelet) AddNode(cfg NodeConfig) error {
 	i := len(k.order)
 	n := &node{NodeConfig: cfg, index: i, addr: k.nodeAddr(i), hostIPs: []corev1.HostIP{{IP: k.nodeAddr(i).String()}}, images: map[string]*image.Image{}, pulling: map[string]int{}, nextIP: 2,
 		rec:   client.NewRecorder(k.Client, k.Clock, "kubelet", cfg.Name),
-		phase: time.Duration(k.rand.IntN(1000)) * time.Millisecond, fs: vfs.New(k.Clock.Now)}
+		phase: time.Duration(k.rand.IntN(1000)) * time.Millisecond}
 	k.joinNetwork(n)
 	k.nodes[cfg.Name], k.order = n, append(k.order, cfg.Name)
 	if _, ok := k.nodesInf.Get("", cfg.Name); ok {

@@ -46,6 +46,7 @@ func init() {
 		}
 		return t.runAs(t.args)
 	}, "nohup", "setsid", "stdbuf", "nice")
+	reg("chroot [OPTION] NEWROOT [COMMAND [ARG]...]", chroot, "chroot")
 	reg("time [-p] COMMAND [ARG]...", func(t *T) int {
 		start := t.Proc.Now()
 		args := t.args
@@ -205,7 +206,7 @@ func (t *T) runAs(args []string) int {
 		if status == 126 {
 			reason = "Permission denied"
 		}
-		if t.name == "timeout" || t.name == "nohup" || t.name == "xargs" || t.name == "nice" || t.name == "stdbuf" {
+		if t.name == "timeout" || t.name == "nohup" || t.name == "chroot" || t.name == "xargs" || t.name == "nice" || t.name == "stdbuf" {
 			verb := "failed to run command "
 			if t.name == "xargs" {
 				t.errorf("%s: %s", args[0], reason)
@@ -1128,6 +1129,30 @@ func uname(t *T) int {
 	add("o", "GNU/Linux")
 	t.puts(strings.Join(out, " ") + "\n")
 	return 0
+}
+
+// chroot runs a command, a shell by default, whose root is a directory.
+func chroot(t *T) int {
+	if len(t.args) == 0 {
+		t.usageError(0, "missing operand")
+		return 125
+	}
+	info, err := t.FS.Stat(t.Path(t.args[0]))
+	if err == nil && !info.IsDir() {
+		err = vfs.ENOTDIR
+	}
+	if err != nil {
+		t.errorf("cannot change root directory to '%s': %s", t.args[0], vfs.Reason(err))
+		return 125
+	}
+	c := *t.Context
+	c.FS, c.Dir = vfs.New(t.Proc.Now), "/"
+	c.FS.MountDir("/", t.FS, t.Path(t.args[0]), false)
+	t.Context = &c
+	if len(t.args) == 1 {
+		return t.runAs([]string{"sh", "-i"})
+	}
+	return t.runAs(t.args[1:])
 }
 
 func su(t *T) int {
