@@ -177,7 +177,7 @@ func (c *Cluster) wire(state *kept) error {
 	resourcequota.New(manager, c.factory, discover)
 	garbagecollector.New(manager, c.factory, discover)
 	namespace.New(manager, c.factory, discover)
-	serviceaccount.New(manager, c.factory, "")
+	serviceaccount.New(manager, c.factory, string(c.server.Authority().Certificate()))
 	podgc.New(manager, c.factory)
 	clusterroleaggregation.New(manager, c.factory)
 	validatingadmissionpolicystatus.New(manager, c.factory, c.server.Kinds)

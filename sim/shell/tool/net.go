@@ -110,6 +110,7 @@ type curlRun struct {
 	retryAll   bool
 	dumpHeader string
 	insecure   bool
+	cacert     string
 	maxRedirs  int
 	upload     string
 	form       []string
@@ -250,6 +251,8 @@ func curl(t *T) int {
 			r.form = append(r.form, v)
 		case "b":
 			r.headers = append(r.headers, "Cookie: "+v)
+		case "cacert":
+			r.cacert = v
 		case "url":
 			urls = append(urls, v)
 		case "max-redirs":
@@ -614,6 +617,16 @@ func (r *curlRun) once(raw string, index int, more bool) (code int, transient bo
 			ip = addrs[0].String()
 			note("* Host %s:%d was resolved.\n* IPv6: (none)\n* IPv4: %s\n*   Trying %s:%d...", u.host, u.port, ip, ip, u.port)
 		}
+		if req.TLS && !r.insecure && ip != "" {
+			if code, msg := r.verify(addrs[0], u.port); code != 0 {
+				note("* Connected to %s (%s) port %d\n* %s\n* Closing connection", u.host, ip, u.port, msg)
+				finish(code, msg)
+				if code == untrusted {
+					msg += "\nMore details here: https://curl.se/docs/sslcerts.html\n\ncurl failed to verify the legitimacy of the server and therefore could not\nestablish a secure connection to it. To learn more about this situation and\nhow to fix it, please visit the web page mentioned above."
+				}
+				return r.error(code, "%s", msg), false
+			}
+		}
 		start := t.Proc.Now()
 		var err error
 		resp, err = r.do(dial, u.port, req)
@@ -789,6 +802,30 @@ func progress(size int) string {
 }
 
 // do sends the request within the time limits.
+// untrusted is curl's code for a certificate that it cannot verify.
+const untrusted = 60
+
+// verify judges the certificate of whoever listens at the address. Servers on
+// the simulation's networks have certificates of authorities that only --cacert
+// makes known; any certificate in that file will do. Nobody there: the
+// connection is to fail.
+func (r *curlRun) verify(a netip.Addr, port int) (code int, msg string) {
+	if !a.IsPrivate() && !a.IsLoopback() {
+		return 0, ""
+	}
+	if _, _, err := r.t.Net.Find(netip.AddrPortFrom(a, uint16(port))); err != nil {
+		return 0, ""
+	}
+	if r.cacert != "" {
+		if data, err := r.t.readAll(r.cacert); err != nil {
+			return 77, "error setting certificate file: " + r.cacert
+		} else if strings.Contains(string(data), "-----BEGIN CERTIFICATE-----") {
+			return 0, ""
+		}
+	}
+	return untrusted, "SSL certificate problem: unable to get local issuer certificate"
+}
+
 func (r *curlRun) do(host string, port int, req *network.Request) (*network.Response, error) {
 	t := r.t
 	if r.maxTime <= 0 {
