@@ -425,6 +425,8 @@ func (s *server) variable(name string, r *network.Request) string {
 		return now.Format("02/Jan/2006 15:04:05")
 	case "gotime":
 		return now.Format("2006-01-02 15:04:05.999999999 -0700 MST")
+	case "apachedate":
+		return now.Format("Mon Jan 02 15:04:05.000000 2006")
 	case "clf":
 		return now.Format("02/Jan/2006:15:04:05 -0700")
 	}
