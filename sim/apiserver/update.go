@@ -231,7 +231,7 @@ func (k *Kind) prepareTree(_ *resource.Context, obj, old metav1.Object) {
 		}
 		return out
 	}
-	if !sameValue(strip(u.Object), strip(before.Object)) {
+	if !resource.SemanticEqual(strip(u.Object), strip(before.Object)) {
 		u.Generation = before.Generation + 1
 	}
 }

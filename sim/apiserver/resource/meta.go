@@ -5,7 +5,6 @@
 package resource
 
 import (
-	"reflect"
 	"strings"
 
 	"github.com/kubonsai/kubonsai/sim/api/validation"
@@ -330,7 +329,7 @@ func nonnegative32(v int32, path *field.Path, child string) field.ErrorList {
 }
 
 func immutableField(path *field.Path, value, old any) field.ErrorList {
-	if semanticEqual(value, old) {
+	if SemanticEqual(value, old) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, value, immutableMessage)}
@@ -368,10 +367,6 @@ func validateSelector(s *metav1.LabelSelector, path *field.Path) field.ErrorList
 	}
 	return errs
 }
-
-// semanticEqual compares API values: empty and absent lists and maps are equal,
-// quantities compare by value.
-func semanticEqual(a, b any) bool { return equalValues(reflect.ValueOf(a), reflect.ValueOf(b)) }
 
 // resetForStatus keeps of an update's metadata what a status update may not change.
 func resetForStatus(obj, oldObj metav1.Object) {

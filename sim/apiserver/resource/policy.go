@@ -29,7 +29,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			b, old := obj.(*policyv1.PodDisruptionBudget), oldObj.(*policyv1.PodDisruptionBudget)
 			b.Status = old.Status
-			nextGeneration(b, old, semanticEqual(&b.Spec, &old.Spec))
+			nextGeneration(b, old, SemanticEqual(&b.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			b, old := obj.(*policyv1.PodDisruptionBudget), oldObj.(*policyv1.PodDisruptionBudget)
