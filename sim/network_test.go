@@ -50,6 +50,7 @@ func TestDroppedConnections(t *testing.T) {
 		{"kubectl exec box -- ping -qc 1 $POD; kubectl exec box -- ping -qc 1 web", "~  (10.244.0.3): 56 data bytes\n1 packets transmitted, 1 packets received, 0% packet loss\nPING web (10.96.\n1 packets transmitted, 0 packets received, 100% packet loss"},
 		{"kubectl scale -n kube-system deployment coredns --replicas=0; sleep 40; kubectl exec cu -- curl -sS web", "deployment.apps/coredns scaled\ncurl: (6) Could not resolve host: web\ncommand terminated with exit code 6\n"},
 		{"kubectl scale -n kube-system deployment coredns --replicas=1; sleep 10; kubectl exec box -- nslookup web.default.svc.cluster.local | grep -c Name", "deployment.apps/coredns scaled\n1\n"},
+		{"kubectl exec box -- dd if=/dev/zero of=/tmp/x bs=1M count=3 2>&1 | sed 's/, .*//'; dd if=/dev/zero of=x bs=1M count=99 2>&1 | head -3", "3+0 records in\n3+0 records out\n3145728 bytes (3.0MB) copied\ndd: error writing 'x': No space left on device\n8+0 records in\n7+1 records out\n"},
 		{deny, "networkpolicy.networking.k8s.io/deny created\n"},
 		{"kubectl exec cu -- curl -sS -m 2 $IP", "curl: (28) Connection timed out after 2001 milliseconds\ncommand terminated with exit code 28\n"},
 		{"kubectl exec cu -- curl -sS --connect-timeout 3 $IP", "~ curl: (28) Failed to connect to 10.96.\n port 80 after 3001 ms: Timeout was reached\ncommand terminated with exit code 28\n"},

@@ -17,6 +17,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/kubonsai/kubonsai/sim/shell/pattern"
+	"github.com/kubonsai/kubonsai/sim/shell/tool"
 	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
@@ -373,35 +374,15 @@ func unescapeDollar(t string) string {
 		}
 		i++
 		digits := func(limit, base int) int {
-			n, j := 0, 0
-			for j < limit && i+1+j < len(t) {
-				d, err := strconv.ParseUint(t[i+1+j:i+2+j], base, 8)
-				if err != nil {
-					break
-				}
-				n = n*base + int(d)
-				j++
-			}
-			i += j
+			n, count := tool.Digits(t[i+1:], limit, base)
+			i += count
 			return n
 		}
+		if c, ok := tool.Escape(t[i]); ok {
+			b.WriteByte(c)
+			continue
+		}
 		switch c := t[i]; c {
-		case 'n':
-			b.WriteByte('\n')
-		case 't':
-			b.WriteByte('\t')
-		case 'r':
-			b.WriteByte('\r')
-		case 'a':
-			b.WriteByte(7)
-		case 'b':
-			b.WriteByte(8)
-		case 'e', 'E':
-			b.WriteByte(27)
-		case 'f':
-			b.WriteByte(12)
-		case 'v':
-			b.WriteByte(11)
 		case 'x':
 			b.WriteByte(byte(digits(2, 16)))
 		case 'u':

@@ -1122,13 +1122,31 @@ func dd(t *T) int {
 	if opt["status"] == "none" {
 		return t.bad
 	}
-	t.eprint(fmt.Sprintf("%d+%d records in\n%d+%d records out\n", full, part, full, part))
+	fullIn, partIn := full, part
+	if fail != nil { // what could not be written had been read
+		fullIn, partIn = full+1, 0
+	}
+	t.eprint(fmt.Sprintf("%d+%d records in\n%d+%d records out\n", fullIn, partIn, full, part))
 	if opt["status"] == "noxfer" {
 		return t.bad
 	}
 	// the copy's own time is not simulated: a fast disk is assumed
 	sec := t.Proc.Now().Sub(start).Seconds() + float64(total)/2e9 + 1e-5
 	rate := float64(total) / sec
+	if t.busybox() {
+		short := func(n float64) string {
+			if n < 1024 {
+				return fmt.Sprint(int64(n))
+			}
+			unit := 0
+			for n /= 1024; n >= 1024 && unit < 3; n /= 1024 {
+				unit++
+			}
+			return fmt.Sprintf("%.1f%c", n, "KMGT"[unit])
+		}
+		t.eprint(fmt.Sprintf("%d bytes (%sB) copied, %f seconds, %sB/s\n", total, short(float64(total)), sec, short(rate)))
+		return t.bad
+	}
 	unit := "B/s"
 	for _, u := range []string{"kB/s", "MB/s", "GB/s"} {
 		if rate >= 1000 {
@@ -1157,23 +1175,15 @@ func dd(t *T) int {
 
 func trimG(f float64) string { return fmt.Sprintf("%.6g", f) }
 
-func si(n int64) string {
-	f := float64(n)
-	for _, u := range []string{"kB", "MB", "GB", "TB"} {
-		if f /= 1000; f < 1000 {
-			if f < 10 {
-				return fmt.Sprintf("%.1f %s", f, u)
-			}
-			return fmt.Sprintf("%.0f %s", f, u)
-		}
-	}
-	return fmt.Sprint(n)
-}
+func si(n int64) string { return scaled(n, 1000, "kB", "MB", "GB", "TB") }
 
-func iec(n int64) string {
+func iec(n int64) string { return scaled(n, 1024, "KiB", "MiB", "GiB", "TiB") }
+
+// scaled is a number of bytes in the unit in which it has few digits.
+func scaled(n int64, base float64, units ...string) string {
 	f := float64(n)
-	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if f /= 1024; f < 1024 {
+	for _, u := range units {
+		if f /= base; f < base {
 			if f < 10 {
 				return fmt.Sprintf("%.1f %s", f, u)
 			}
