@@ -12,7 +12,7 @@ import (
 // unchanged reports that two objects differ in nothing but when their fields
 // were last managed.
 func unchanged(a, b metav1.Object) bool {
-	if !resource.SemanticEqual(a.GetObjectMeta().Finalizers, b.GetObjectMeta().Finalizers) {
+	if !sameValue(a.GetObjectMeta().Finalizers, b.GetObjectMeta().Finalizers) {
 		return false // the usual reasons first
 	}
 	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
@@ -41,13 +41,16 @@ func sameMeta(a, b *metav1.ObjectMeta) bool {
 	for i := range x.ManagedFields {
 		e, f := x.ManagedFields[i], y.ManagedFields[i]
 		e.Time, f.Time = nil, nil
-		if !resource.SemanticEqual(e, f) {
+		if !sameValue(e, f) {
 			return false
 		}
 	}
 	x.ManagedFields, y.ManagedFields = nil, nil
-	return resource.SemanticEqual(x, y)
+	return sameValue(x, y)
 }
+
+// sameValue is resource.SameValue of API values.
+func sameValue(a, b any) bool { return resource.SameValue(reflect.ValueOf(a), reflect.ValueOf(b)) }
 
 // keepFields sets every field of obj to old's, but for metadata and those named.
 func keepFields(obj, old metav1.Object, but ...string) {

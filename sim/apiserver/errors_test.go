@@ -46,8 +46,6 @@ func TestErrors(t *testing.T) {
 			`Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type []v1.Container`},
 		{"46", "POST /api/v1/namespaces/default/services", oracle(t, "bad-nodeport.yaml"), nil, 422,
 			`Service "np" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767`},
-		{"quota of nothing known", "POST /api/v1/namespaces/default/resourcequotas", `{"metadata":{"name":"q"},"spec":{"hard":{"storage":"1","foo":"1"}}}`, nil, 422,
-			`ResourceQuota "q" is invalid: [spec.hard[foo]: Invalid value: "foo": must be a standard resource type or fully qualified, spec.hard[foo]: Invalid value: "foo": must be a standard resource for quota, spec.hard[storage]: Invalid value: "storage": must be a standard resource for quota]`},
 		{"47", "POST " + deploys, deployment, nil, 201, ""},
 		{"49", "PATCH " + deploys + "/d", `{"spec":{"selector":{"matchLabels":{"x":"y"}}}}`, []string{"Content-Type: application/strategic-merge-patch+json"}, 422,
 			"Deployment.apps \"d\" is invalid: [spec.template.metadata.labels: Invalid value: {\"app\":\"d\"}: `selector` does not match template `labels`, spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"d\",\"x\":\"y\"}}: field is immutable]"},

@@ -60,7 +60,7 @@ func prepareEphemeral(_ *resource.Context, obj, old metav1.Object) {
 	pod.Spec, pod.Status = before.Spec, before.Status
 	pod.Spec.EphemeralContainers = containers
 	keepMeta(pod, before)
-	if !resource.SemanticEqual(containers, before.Spec.EphemeralContainers) {
+	if !sameValue(containers, before.Spec.EphemeralContainers) {
 		pod.Generation = before.Generation + 1
 	}
 }
@@ -93,7 +93,7 @@ func validateEphemeral(c *resource.Context, obj, old metav1.Object) field.ErrorL
 	for _, e := range before.Spec.EphemeralContainers {
 		if n, ok := now[e.Name]; !ok {
 			errs = append(errs, field.Forbidden(path, fmt.Sprintf("existing ephemeral containers %q may not be removed\n", e.Name)))
-		} else if !resource.SemanticEqual(n, e) {
+		} else if !sameValue(n, e) {
 			errs = append(errs, field.Forbidden(path, fmt.Sprintf("existing ephemeral containers %q may not be changed\n", e.Name)))
 		}
 	}
@@ -119,7 +119,7 @@ func prepareResize(_ *resource.Context, obj, old metav1.Object) {
 	}
 	pod.Spec.Containers = resize(before.Spec.Containers, wanted.Containers)
 	pod.Spec.InitContainers = resize(before.Spec.InitContainers, wanted.InitContainers)
-	if !resource.SemanticEqual(pod.Spec, before.Spec) {
+	if !sameValue(pod.Spec, before.Spec) {
 		pod.Generation = before.Generation + 1
 	}
 }

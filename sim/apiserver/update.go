@@ -231,7 +231,7 @@ func (k *Kind) prepareTree(_ *resource.Context, obj, old metav1.Object) {
 		}
 		return out
 	}
-	if !resource.SemanticEqual(strip(u.Object), strip(before.Object)) {
+	if !sameValue(strip(u.Object), strip(before.Object)) {
 		u.Generation = before.Generation + 1
 	}
 }

@@ -44,7 +44,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			p, old := obj.(*admissionv1.ValidatingAdmissionPolicy), oldObj.(*admissionv1.ValidatingAdmissionPolicy)
 			p.Status = old.Status
-			nextGeneration(p, old, SemanticEqual(&p.Spec, &old.Spec))
+			nextGeneration(p, old, semanticEqual(&p.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			p, old := obj.(*admissionv1.ValidatingAdmissionPolicy), oldObj.(*admissionv1.ValidatingAdmissionPolicy)
@@ -83,7 +83,7 @@ func init() {
 		},
 		PrepareForCreate: func(_ *Context, obj metav1.Object) { obj.GetObjectMeta().Generation = 1 },
 		PrepareForUpdate: func(_ *Context, obj, old metav1.Object) {
-			nextGeneration(obj, old, SemanticEqual(&obj.(*admissionv1.ValidatingAdmissionPolicyBinding).Spec, &old.(*admissionv1.ValidatingAdmissionPolicyBinding).Spec))
+			nextGeneration(obj, old, semanticEqual(&obj.(*admissionv1.ValidatingAdmissionPolicyBinding).Spec, &old.(*admissionv1.ValidatingAdmissionPolicyBinding).Spec))
 		},
 		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
 			return binding(obj, validateMeta(obj, false, dnsSubdomain))
@@ -140,7 +140,7 @@ func init() {
 			},
 			PrepareForCreate: func(_ *Context, obj metav1.Object) { obj.GetObjectMeta().Generation = 1 },
 			PrepareForUpdate: func(_ *Context, obj, old metav1.Object) {
-				nextGeneration(obj, old, SemanticEqual(hooks(obj), hooks(old)))
+				nextGeneration(obj, old, semanticEqual(hooks(obj), hooks(old)))
 			},
 			Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
 				return validate(obj, validateMeta(obj, false, dnsSubdomain))

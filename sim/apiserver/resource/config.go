@@ -32,7 +32,7 @@ func init() {
 				if !maps.Equal(c.Data, old.Data) {
 					v.forbidden(field.NewPath("data"), immutableDataMessage)
 				}
-				if !SemanticEqual(c.BinaryData, old.BinaryData) {
+				if !semanticEqual(c.BinaryData, old.BinaryData) {
 					v.forbidden(field.NewPath("binaryData"), immutableDataMessage)
 				}
 			}
@@ -76,7 +76,7 @@ func init() {
 			v.add(immutableField(field.NewPath("type"), s.Type, old.Type))
 			if deref(old.Immutable) {
 				v.frozen(s.Immutable)
-				if !SemanticEqual(s.Data, old.Data) {
+				if !semanticEqual(s.Data, old.Data) {
 					v.forbidden(field.NewPath("data"), immutableDataMessage)
 				}
 			}

@@ -52,7 +52,7 @@ func init() {
 					c.Status.StoredVersions = append(old.Status.StoredVersions[:len(old.Status.StoredVersions):len(old.Status.StoredVersions)], v.Name)
 				}
 			}
-			nextGeneration(c, old, SemanticEqual(&c.Spec, &old.Spec))
+			nextGeneration(c, old, semanticEqual(&c.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			c, old := obj.(*crd), oldObj.(*crd)

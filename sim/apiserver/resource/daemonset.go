@@ -48,11 +48,11 @@ func init() {
 			d, old := obj.(*appsv1.DaemonSet), oldObj.(*appsv1.DaemonSet)
 			d.Status = old.Status
 			n := templateGeneration(old)
-			if !SemanticEqual(&d.Spec.Template, &old.Spec.Template) {
+			if !semanticEqual(&d.Spec.Template, &old.Spec.Template) {
 				n++
 			}
 			setTemplateGeneration(d, n)
-			nextGeneration(d, old, SemanticEqual(&d.Spec, &old.Spec))
+			nextGeneration(d, old, semanticEqual(&d.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			d, old := obj.(*appsv1.DaemonSet), oldObj.(*appsv1.DaemonSet)

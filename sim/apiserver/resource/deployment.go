@@ -31,7 +31,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			d, old := obj.(*appsv1.Deployment), oldObj.(*appsv1.Deployment)
 			d.Status = old.Status
-			nextGeneration(d, old, SemanticEqual(&d.Spec, &old.Spec) && SemanticEqual(d.Annotations, old.Annotations))
+			nextGeneration(d, old, semanticEqual(&d.Spec, &old.Spec) && semanticEqual(d.Annotations, old.Annotations))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			d, old := obj.(*appsv1.Deployment), oldObj.(*appsv1.Deployment)

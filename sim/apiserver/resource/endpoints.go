@@ -74,7 +74,7 @@ func init() {
 		PrepareForCreate: func(_ *Context, obj metav1.Object) { obj.GetObjectMeta().Generation = 1 },
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			s, old := obj.(*discoveryv1.EndpointSlice), oldObj.(*discoveryv1.EndpointSlice)
-			nextGeneration(s, old, SemanticEqual(s.Endpoints, old.Endpoints) && SemanticEqual(s.Ports, old.Ports) && SemanticEqual(s.Labels, old.Labels))
+			nextGeneration(s, old, semanticEqual(s.Endpoints, old.Endpoints) && semanticEqual(s.Ports, old.Ports) && semanticEqual(s.Labels, old.Labels))
 		},
 		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
 			v := validator{errs: validateMeta(obj, true, dnsSubdomain)}

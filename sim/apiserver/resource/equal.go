@@ -30,11 +30,8 @@ var (
 	podSpecType  = reflect.TypeFor[corev1.PodSpec]()
 )
 
-// SemanticEqual compares as the API does: empty and absent lists and maps are
+// SameValue compares as the API does: empty and absent lists and maps are
 // equal, quantities compare by value.
-func SemanticEqual(a, b any) bool { return SameValue(reflect.ValueOf(a), reflect.ValueOf(b)) }
-
-// SameValue is SemanticEqual of what a and b stand for.
 func SameValue(a, b reflect.Value) bool {
 	if !a.IsValid() || !b.IsValid() {
 		return a.IsValid() == b.IsValid()

@@ -52,7 +52,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			j, old := obj.(*batchv1.Job), oldObj.(*batchv1.Job)
 			j.Status = old.Status
-			nextGeneration(j, old, SemanticEqual(&j.Spec, &old.Spec))
+			nextGeneration(j, old, semanticEqual(&j.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			j, old := obj.(*batchv1.Job), oldObj.(*batchv1.Job)
@@ -83,7 +83,7 @@ func init() {
 				v.invalid(specPath.Child("completions"), spec.Completions, "can only be modified in tandem with spec.parallelism")
 			}
 			v.add(immutableField(specPath.Child("selector"), spec.Selector, old.Selector))
-			if !deref(old.Suspend) && !SemanticEqual(&spec.Template, &old.Template) {
+			if !deref(old.Suspend) && !semanticEqual(&spec.Template, &old.Template) {
 				v.invalid(specPath.Child("template"), internal{&spec.Template}, immutableMessage)
 			}
 			v.add(immutableField(specPath.Child("completionMode"), spec.CompletionMode, old.CompletionMode))
@@ -137,7 +137,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			c, old := obj.(*batchv1.CronJob), oldObj.(*batchv1.CronJob)
 			c.Status = old.Status
-			nextGeneration(c, old, SemanticEqual(&c.Spec, &old.Spec))
+			nextGeneration(c, old, semanticEqual(&c.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			c, old := obj.(*batchv1.CronJob), oldObj.(*batchv1.CronJob)
@@ -239,7 +239,7 @@ func defaultJob(spec *batchv1.JobSpec) {
 // generateSelector labels the template with the job's name and uid and selects
 // by the uid. The labels that the job took over from its template grow with it.
 func generateSelector(j *batchv1.Job) {
-	shared := SemanticEqual(j.Labels, j.Spec.Template.Labels)
+	shared := semanticEqual(j.Labels, j.Spec.Template.Labels)
 	labels := make(map[string]string, len(j.Spec.Template.Labels)+4)
 	for _, k := range []string{legacyJobNameLabel, batchv1.JobNameLabel} {
 		labels[k] = j.Name

@@ -5,6 +5,7 @@
 package resource
 
 import (
+	"reflect"
 	"strings"
 
 	"github.com/kubonsai/kubonsai/sim/api/validation"
@@ -329,7 +330,7 @@ func nonnegative32(v int32, path *field.Path, child string) field.ErrorList {
 }
 
 func immutableField(path *field.Path, value, old any) field.ErrorList {
-	if SemanticEqual(value, old) {
+	if semanticEqual(value, old) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, value, immutableMessage)}
@@ -367,6 +368,9 @@ func validateSelector(s *metav1.LabelSelector, path *field.Path) field.ErrorList
 	}
 	return errs
 }
+
+// semanticEqual is SameValue of API values.
+func semanticEqual(a, b any) bool { return SameValue(reflect.ValueOf(a), reflect.ValueOf(b)) }
 
 // resetForStatus keeps of an update's metadata what a status update may not change.
 func resetForStatus(obj, oldObj metav1.Object) {

@@ -30,7 +30,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			i, old := obj.(*networkingv1.Ingress), oldObj.(*networkingv1.Ingress)
 			i.Status = old.Status
-			nextGeneration(i, old, SemanticEqual(&i.Spec, &old.Spec))
+			nextGeneration(i, old, semanticEqual(&i.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			i, old := obj.(*networkingv1.Ingress), oldObj.(*networkingv1.Ingress)
@@ -93,7 +93,7 @@ func init() {
 		},
 		PrepareForCreate: func(_ *Context, obj metav1.Object) { obj.GetObjectMeta().Generation = 1 },
 		PrepareForUpdate: func(_ *Context, obj, old metav1.Object) {
-			nextGeneration(obj, old, SemanticEqual(&obj.(*networkingv1.IngressClass).Spec, &old.(*networkingv1.IngressClass).Spec))
+			nextGeneration(obj, old, semanticEqual(&obj.(*networkingv1.IngressClass).Spec, &old.(*networkingv1.IngressClass).Spec))
 		},
 		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
 			c := obj.(*networkingv1.IngressClass)
@@ -160,7 +160,7 @@ func init() {
 		},
 		PrepareForCreate: func(_ *Context, obj metav1.Object) { obj.GetObjectMeta().Generation = 1 },
 		PrepareForUpdate: func(_ *Context, obj, old metav1.Object) {
-			nextGeneration(obj, old, SemanticEqual(&obj.(*networkingv1.NetworkPolicy).Spec, &old.(*networkingv1.NetworkPolicy).Spec))
+			nextGeneration(obj, old, semanticEqual(&obj.(*networkingv1.NetworkPolicy).Spec, &old.(*networkingv1.NetworkPolicy).Spec))
 		},
 		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
 			v := validator{errs: validateMeta(obj, true, dnsSubdomain)}

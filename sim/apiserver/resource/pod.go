@@ -56,7 +56,7 @@ func init() {
 		Default:          func(obj metav1.Object) { defaultPodSpec(&podTemplate(obj).Spec) },
 		PrepareForCreate: func(_ *Context, obj metav1.Object) { obj.GetObjectMeta().Generation = 1 },
 		PrepareForUpdate: func(_ *Context, obj, old metav1.Object) {
-			nextGeneration(obj, old, SemanticEqual(podTemplate(obj), podTemplate(old)))
+			nextGeneration(obj, old, semanticEqual(podTemplate(obj), podTemplate(old)))
 		},
 		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
 			return append(validateMeta(obj, true, dnsSubdomain), validateTemplate(podTemplate(obj), field.NewPath("template"))...)
@@ -155,7 +155,7 @@ func nextGeneration(obj, old metav1.Object, same bool) {
 func preparePodUpdate(_ *Context, obj, oldObj metav1.Object) {
 	pod, old := obj.(*corev1.Pod), oldObj.(*corev1.Pod)
 	pod.Status = old.Status
-	nextGeneration(pod, old, SemanticEqual(&pod.Spec, &old.Spec))
+	nextGeneration(pod, old, semanticEqual(&pod.Spec, &old.Spec))
 }
 
 func preparePodStatus(_ *Context, obj, oldObj metav1.Object) {
@@ -314,7 +314,7 @@ func validatePodUpdate(pod, old *corev1.Pod) field.ErrorList {
 				"only deletion is allowed, but found new scheduling gate '"+g.Name+"'")
 		}
 	}
-	if SemanticEqual(&pod.Spec, &old.Spec) {
+	if semanticEqual(&pod.Spec, &old.Spec) {
 		return v.errs
 	}
 	same := pod.Spec // with what may change set back
@@ -329,7 +329,7 @@ func validatePodUpdate(pod, old *corev1.Pod) field.ErrorList {
 	if len(old.Spec.SchedulingGates) > 0 {
 		v.gatedUpdate(&same, &old.Spec)
 	}
-	if !SemanticEqual(&same, &old.Spec) {
+	if !semanticEqual(&same, &old.Spec) {
 		v.forbidden(specPath, podUpdateMessage+unifiedDiff(&old.Spec, &same))
 	}
 	return v.errs
@@ -384,7 +384,7 @@ func (v *validator) addedTolerations(pod, old *corev1.Pod) {
 // gatedUpdate lets a pod that still waits at its gates narrow where it may run,
 // and sets in spec back what it has judged.
 func (v *validator) gatedUpdate(spec, old *corev1.PodSpec) {
-	if !SemanticEqual(spec.NodeSelector, old.NodeSelector) {
+	if !semanticEqual(spec.NodeSelector, old.NodeSelector) {
 		for _, k := range sortedKeys(old.NodeSelector) {
 			if value, ok := spec.NodeSelector[k]; !ok || value != old.NodeSelector[k] {
 				v.invalid(specPath.Child("nodeSelector"), spec.NodeSelector, "only additions to spec.nodeSelector are allowed (no mutations or deletions)")
@@ -400,7 +400,7 @@ func (v *validator) gatedUpdate(spec, old *corev1.PodSpec) {
 	if old.Affinity != nil {
 		was = old.Affinity.NodeAffinity
 	}
-	if SemanticEqual(is, was) {
+	if semanticEqual(is, was) {
 		return
 	}
 	if spec.Affinity == nil {
@@ -480,7 +480,7 @@ func PrepareEphemeralContainersUpdate(_ *Context, obj, oldObj metav1.Object) {
 	pod.Spec, pod.Status = old.Spec, old.Status
 	resetForStatus(pod, old)
 	pod.Spec.EphemeralContainers = ephemeral
-	nextGeneration(pod, old, SemanticEqual(&pod.Spec, &old.Spec))
+	nextGeneration(pod, old, semanticEqual(&pod.Spec, &old.Spec))
 }
 
 // ValidateEphemeralContainersUpdate lets containers only be added.
@@ -502,7 +502,7 @@ func ValidateEphemeralContainersUpdate(_ *Context, obj, oldObj metav1.Object) fi
 		}
 		if is == nil {
 			v.forbidden(p, fmt.Sprintf("existing ephemeral containers %q may not be removed\n", was.Name))
-		} else if !SemanticEqual(is, was) {
+		} else if !semanticEqual(is, was) {
 			v.forbidden(p, fmt.Sprintf("existing ephemeral containers %q may not be changed\n%v", was.Name, unifiedDiff(was, is)))
 		}
 	}

@@ -29,7 +29,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			b, old := obj.(*policyv1.PodDisruptionBudget), oldObj.(*policyv1.PodDisruptionBudget)
 			b.Status = old.Status
-			nextGeneration(b, old, SemanticEqual(&b.Spec, &old.Spec))
+			nextGeneration(b, old, semanticEqual(&b.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			b, old := obj.(*policyv1.PodDisruptionBudget), oldObj.(*policyv1.PodDisruptionBudget)
@@ -206,9 +206,6 @@ func (v *validator) quota(spec *corev1.ResourceQuotaSpec) {
 	p := specPath.Child("hard")
 	for _, name := range sortedKeys(spec.Hard) {
 		v.resourceName(name, p.Key(string(name)))
-		if !strings.Contains(string(name), "/") && (!standardResources[name] || name == "storage") && !isHugePages(name) {
-			v.invalid(p.Key(string(name)), name, "must be a standard resource for quota")
-		}
 		v.quantity(name, spec.Hard[name], p.Key(string(name)))
 	}
 	scopes := map[corev1.ResourceQuotaScope]bool{}

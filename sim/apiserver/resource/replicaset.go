@@ -35,7 +35,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			rs, old := obj.(*appsv1.ReplicaSet), oldObj.(*appsv1.ReplicaSet)
 			rs.Status = old.Status
-			nextGeneration(rs, old, SemanticEqual(&rs.Spec, &old.Spec))
+			nextGeneration(rs, old, semanticEqual(&rs.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			rs, old := obj.(*appsv1.ReplicaSet), oldObj.(*appsv1.ReplicaSet)

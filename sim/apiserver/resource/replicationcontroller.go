@@ -43,7 +43,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			rc, old := obj.(*corev1.ReplicationController), oldObj.(*corev1.ReplicationController)
 			rc.Status = old.Status
-			nextGeneration(rc, old, SemanticEqual(&rc.Spec, &old.Spec))
+			nextGeneration(rc, old, semanticEqual(&rc.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			rc, old := obj.(*corev1.ReplicationController), oldObj.(*corev1.ReplicationController)

@@ -24,7 +24,7 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			s, old := obj.(*appsv1.StatefulSet), oldObj.(*appsv1.StatefulSet)
 			s.Status = old.Status
-			nextGeneration(s, old, SemanticEqual(&s.Spec, &old.Spec))
+			nextGeneration(s, old, semanticEqual(&s.Spec, &old.Spec))
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			s, old := obj.(*appsv1.StatefulSet), oldObj.(*appsv1.StatefulSet)
@@ -44,7 +44,7 @@ func init() {
 			same.Replicas, same.Template, same.UpdateStrategy = old.Spec.Replicas, old.Spec.Template, old.Spec.UpdateStrategy
 			same.MinReadySeconds, same.Ordinals, same.RevisionHistoryLimit = old.Spec.MinReadySeconds, old.Spec.Ordinals, old.Spec.RevisionHistoryLimit
 			same.PersistentVolumeClaimRetentionPolicy = old.Spec.PersistentVolumeClaimRetentionPolicy
-			if !SemanticEqual(&same, &old.Spec) {
+			if !semanticEqual(&same, &old.Spec) {
 				v.forbidden(specPath, "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden")
 			}
 			return v.errs

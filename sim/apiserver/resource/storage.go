@@ -61,7 +61,7 @@ func init() {
 			v := validator{errs: validateMeta(obj, false, dnsSubdomain)}
 			v.volume(&pv.Spec)
 			v.add(validateMetaUpdate(obj, oldObj))
-			if !SemanticEqual(&pv.Spec.PersistentVolumeSource, &old.Spec.PersistentVolumeSource) {
+			if !semanticEqual(&pv.Spec.PersistentVolumeSource, &old.Spec.PersistentVolumeSource) {
 				v.forbidden(field.NewPath("spec", "persistentvolumesource"), "spec.persistentvolumesource is immutable after creation\n"+
 					unifiedDiff(&old.Spec.PersistentVolumeSource, &pv.Spec.PersistentVolumeSource))
 			}
@@ -308,7 +308,7 @@ func validateClaimUpdate(c, old *corev1.PersistentVolumeClaim) field.ErrorList {
 		is.Resources.Requests = requests
 		is.VolumeAttributesClassName = was.VolumeAttributesClassName
 	}
-	if !SemanticEqual(&is, &was) {
+	if !semanticEqual(&is, &was) {
 		v.forbidden(specPath, "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"+unifiedDiff(&was, &is))
 	}
 	before, now, capacity := old.Spec.Resources.Requests[corev1.ResourceStorage], c.Spec.Resources.Requests[corev1.ResourceStorage], old.Status.Capacity[corev1.ResourceStorage]
