@@ -91,10 +91,8 @@ func (c *Container) find(name, dir string) program.Program {
 	base := path.Base(name)
 	d := path.Dir(name)
 	if !strings.Contains(name, "/") || d == "/bin" || d == "/usr/bin" || d == "/sbin" || d == "/usr/sbin" || d == "/usr/local/bin" {
-		if slices.Contains(c.rt.Images.Toolset(c.Image.Tools), base) {
-			if p := c.rt.Programs(base); p != nil {
-				return p
-			}
+		if p := c.rt.Tool(c.Image, base); p != nil {
+			return p
 		}
 	}
 	var files []string
@@ -129,6 +127,14 @@ func (c *Container) find(name, dir string) program.Program {
 		return func(ctx *program.Context, args []string) int {
 			return p(ctx, append(append(words, f), args[1:]...))
 		}
+	}
+	return nil
+}
+
+// Tool is a tool that an image has, or nil.
+func (r *Runtime) Tool(img *image.Image, name string) program.Program {
+	if slices.Contains(r.Images.Toolset(img.Tools), name) {
+		return r.Programs(name)
 	}
 	return nil
 }

@@ -457,6 +457,10 @@ func (k *Kubelet) checkVolume(p *pod, v *volume) error {
 		if claim.Spec.VolumeName == "" {
 			return fmt.Errorf("persistentvolumeclaim %q is not bound", name)
 		}
+		if dir := k.nodeDirOf(claim.Spec.VolumeName); dir != "" {
+			v.fs, v.base = k.hostFS(p.node), dir
+			return nil
+		}
 		v.fs = k.persistent(claim.Spec.VolumeName)
 		p.ownVolume(v)
 	}
