@@ -203,7 +203,7 @@ func (r *sqlRun) errorf(code int, state, mysql, postgres string, args ...any) er
 }
 
 // sqlUnknown are words of statements that a real server understands and this one does not.
-var sqlUnknown = strings.Fields("alter analyze call case cast check comment conflict copy cross do duplicate except execute exists explain extension extract for function handler index intersect interval kill load lock over partition policy prepare procedure recursive reindex rename replace reset restore returning revoke rollback rollup savepoint schema sequence trigger union unlock using vacuum values view window with")
+var sqlUnknown = strings.Fields("alter analyze call cast check comment conflict copy cross do duplicate except execute exists explain extension extract for function handler index intersect interval kill load lock over partition policy prepare procedure recursive reindex rename replace reset restore returning revoke rollback rollup savepoint schema sequence trigger unlock using vacuum values view window with")
 
 // wrong is what is said of a statement that is not understood: a syntax error
 // where reading stopped, unless it has words of the language that are not known here.

@@ -301,7 +301,53 @@ func number(x float64) string {
 }
 
 // sqlReserved are words that no expression begins with.
-var sqlReserved = strings.Fields("from where group order limit offset having on join inner left right cross select set values as and or in is like between by asc desc case interval cast exists distinct union table into")
+var sqlReserved = strings.Fields("from where group order limit offset having on join inner left right cross select set values as and or in is like between by asc desc case interval cast exists distinct union table into when then else end")
+
+// choice is CASE, with a subject or without.
+func (r *sqlRun) choice() (v *string, err error) {
+	r.word()
+	var subject *string
+	simple := !strings.EqualFold(r.peek(), "when")
+	if simple {
+		if subject, err = r.expr(0); err != nil {
+			return nil, err
+		}
+	}
+	met := false
+	for n := 0; r.take("when"); n++ {
+		when, err := r.expr(0)
+		if err != nil {
+			return nil, err
+		}
+		if !r.take("then") {
+			return nil, r.wrong()
+		}
+		then, err := r.expr(0)
+		if err != nil {
+			return nil, err
+		}
+		hit := truth(when)
+		if simple {
+			hit = subject != nil && when != nil && r.compare(*subject, *when) == 0
+		}
+		if hit && !met {
+			v, met = then, true
+		}
+	}
+	if r.take("else") {
+		other, err := r.expr(0)
+		if err != nil {
+			return nil, err
+		}
+		if !met {
+			v = other
+		}
+	}
+	if !r.take("end") {
+		return nil, r.wrong()
+	}
+	return v, nil
+}
 
 // primary is a literal, a column, a call, or an expression in parentheses.
 func (r *sqlRun) primary() (*string, error) {
@@ -356,6 +402,8 @@ func (r *sqlRun) primary() (*string, error) {
 		}
 		r.word()
 		return text(first.text), nil
+	case low == "case":
+		return r.choice()
 	case strings.IndexByte(")=*<>/%!|;,\\", c) >= 0 || slices.Contains(sqlReserved, low):
 		return nil, r.wrong()
 	}

@@ -64,43 +64,93 @@ type sqlItem struct {
 	head string // the column's name
 }
 
-// query is a SELECT; the word itself has been read.
+// query is a SELECT, or several with UNION between them; the first word has
+// been read.
 func (r *sqlRun) query() (*sqlResult, error) {
-	distinct := r.take("distinct")
-	clauses := []string{"from", "where", "group", "having", "order", "limit", "offset"}
-	list := sqlList(r.until(clauses...))
-	r.cols, r.row, r.aliases = nil, nil, map[string][]sqlToken{}
-	for _, w := range list {
-		if n := len(w) - 2; n > 0 && strings.EqualFold(w[n].text, "as") {
-			r.aliases[strings.ToLower(strings.Trim(w[n+1].text, "`'"))] = w[:n]
-		} else if n == 0 || n > 0 && w[n].text == ")" {
-			r.aliases[strings.ToLower(strings.Trim(w[n+1].text, "`'"))] = w[:n+1]
-		}
+	first := r.until("union")
+	rest := r.w
+	r.w = first
+	out, err := r.selection()
+	if err != nil || len(rest) == 0 {
+		return out, err
 	}
-	rows := [][]*string{{}}
-	if r.take("from") {
-		var err error
-		if rows, err = r.source(); err != nil {
-			return nil, err
+	var tail []sqlToken
+	for len(rest) > 0 {
+		r.w = rest[1:]
+		all := r.take("all")
+		if !all {
+			r.take("distinct")
 		}
-	}
-	var where, having []sqlToken
-	var group, order [][]sqlToken
-	if r.take("where") {
-		if where = r.until(clauses[2:]...); len(where) == 0 {
+		if !r.take("select") {
 			return nil, r.wrong()
 		}
+		part := r.until("union")
+		if rest = r.w; len(rest) == 0 { // what orders and limits all of them
+			r.w = part
+			part = r.until("order", "limit", "offset")
+			tail = r.w
+		}
+		r.w = part
+		next, err := r.selection()
+		if err != nil {
+			return nil, err
+		}
+		if len(next.Columns) != len(out.Columns) {
+			return nil, r.errorf(1222, "21000", "The used SELECT statements have a different number of columns", "each UNION query must have the same number of columns")
+		}
+		if out.Rows = append(out.Rows, next.Rows...); !all {
+			seen := map[string]bool{}
+			out.Rows = slices.DeleteFunc(out.Rows, func(row []*string) bool {
+				key := strings.Join(cells(row, "\x00"), "\x01")
+				had := seen[key]
+				seen[key] = true
+				return had
+			})
+		}
 	}
-	if r.take("group", "by") {
-		group = sqlList(r.until(clauses[3:]...))
+	r.w = tail
+	order, desc := r.orders()
+	limit, offset := r.limits()
+	if len(r.w) > 0 {
+		return nil, r.wrong()
 	}
-	if r.take("having") {
-		having = r.until(clauses[4:]...)
+	lines := make([]sqlLine, len(out.Rows))
+	for i, row := range out.Rows {
+		lines[i].out = row
+		for _, o := range order {
+			key, err := r.orderKey(o, out.Columns, row)
+			if err != nil {
+				return nil, err
+			}
+			lines[i].keys = append(lines[i].keys, key)
+		}
 	}
-	if r.take("order", "by") {
-		order = sqlList(r.until(clauses[5:]...))
+	r.w, r.group = nil, nil
+	r.fill(out, lines, desc, limit, offset)
+	return out, nil
+}
+
+// sqlLine is a row of a result with what it is ordered by.
+type sqlLine struct{ out, keys []*string }
+
+// orders reads ORDER BY: what it is by, and which of it descends.
+func (r *sqlRun) orders() (order [][]sqlToken, desc []bool) {
+	if !r.take("order", "by") {
+		return nil, nil
 	}
-	limit, offset := -1, 0
+	for _, o := range sqlList(r.until("limit", "offset")) {
+		down := false
+		if n := len(o) - 1; n > 0 && (strings.EqualFold(o[n].text, "desc") || strings.EqualFold(o[n].text, "asc")) {
+			down, o = strings.EqualFold(o[n].text, "desc"), o[:n]
+		}
+		order, desc = append(order, o), append(desc, down)
+	}
+	return order, desc
+}
+
+// limits reads LIMIT and OFFSET; a limit of -1 is none.
+func (r *sqlRun) limits() (limit, offset int) {
+	limit = -1
 	count := func() int {
 		n, err := strconv.Atoi(r.peek())
 		if err == nil && n >= 0 {
@@ -116,6 +166,78 @@ func (r *sqlRun) query() (*sqlResult, error) {
 	if r.take("offset") {
 		offset = count()
 	}
+	return limit, offset
+}
+
+// fill puts the lines, in their order, into a result.
+func (r *sqlRun) fill(res *sqlResult, lines []sqlLine, desc []bool, limit, offset int) {
+	slices.SortStableFunc(lines, func(a, b sqlLine) int {
+		for i := range desc {
+			x, y := a.keys[i], b.keys[i]
+			d := 0
+			switch {
+			case x == nil || y == nil:
+				if d = boolInt(x != nil) - boolInt(y != nil); r.s.postgres() {
+					d = -d
+				}
+			default:
+				d = r.compare(*x, *y)
+			}
+			if desc[i] {
+				d = -d
+			}
+			if d != 0 {
+				return d
+			}
+		}
+		return 0
+	})
+	lines = lines[min(offset, len(lines)):]
+	if limit >= 0 {
+		lines = lines[:min(limit, len(lines))]
+	}
+	res.Rows = nil
+	for _, l := range lines {
+		res.Rows = append(res.Rows, l.out)
+	}
+	res.Tag, res.N = fmt.Sprintf("SELECT %d", len(lines)), len(lines)
+}
+
+// selection is one SELECT.
+func (r *sqlRun) selection() (*sqlResult, error) {
+	distinct := r.take("distinct")
+	clauses := []string{"from", "where", "group", "having", "order", "limit", "offset"}
+	list := sqlList(r.until(clauses...))
+	r.cols, r.row, r.aliases = nil, nil, map[string][]sqlToken{}
+	for _, w := range list {
+		if n := len(w) - 2; n > 0 && strings.EqualFold(w[n].text, "as") {
+			r.aliases[strings.ToLower(strings.Trim(w[n+1].text, "`'"))] = w[:n]
+		} else if n == 0 || n > 0 && (w[n].text == ")" || strings.EqualFold(w[n].text, "end")) {
+			r.aliases[strings.ToLower(strings.Trim(w[n+1].text, "`'"))] = w[:n+1]
+		}
+	}
+	rows := [][]*string{{}}
+	if r.take("from") {
+		var err error
+		if rows, err = r.source(); err != nil {
+			return nil, err
+		}
+	}
+	var where, having []sqlToken
+	var group [][]sqlToken
+	if r.take("where") {
+		if where = r.until(clauses[2:]...); len(where) == 0 {
+			return nil, r.wrong()
+		}
+	}
+	if r.take("group", "by") {
+		group = sqlList(r.until(clauses[3:]...))
+	}
+	if r.take("having") {
+		having = r.until(clauses[4:]...)
+	}
+	order, desc := r.orders()
+	limit, offset := r.limits()
 	if len(r.w) > 0 {
 		return nil, r.wrong()
 	}
@@ -151,11 +273,9 @@ func (r *sqlRun) query() (*sqlResult, error) {
 			res.Columns = append(res.Columns, c.name)
 		}
 	}
-	type line struct{ out, keys []*string }
-	var lines []line
+	var lines []sqlLine
 	seen := map[string]bool{}
-	var desc []bool
-	for gi, g := range groups {
+	for _, g := range groups {
 		r.row, r.group = empty, g
 		if len(g) > 0 {
 			r.row = g[0]
@@ -168,7 +288,7 @@ func (r *sqlRun) query() (*sqlResult, error) {
 				continue
 			}
 		}
-		var l line
+		var l sqlLine
 		r.clause = "field list"
 		for _, it := range items {
 			if it.w == nil {
@@ -190,13 +310,6 @@ func (r *sqlRun) query() (*sqlResult, error) {
 		}
 		r.clause = "order clause"
 		for _, o := range order {
-			down := false
-			if n := len(o) - 1; n > 0 && (strings.EqualFold(o[n].text, "desc") || strings.EqualFold(o[n].text, "asc")) {
-				down, o = strings.EqualFold(o[n].text, "desc"), o[:n]
-			}
-			if gi == 0 || len(desc) < len(order) {
-				desc = append(desc, down)
-			}
 			v, err := r.orderKey(o, res.Columns, l.out)
 			if err != nil {
 				return nil, err
@@ -205,36 +318,8 @@ func (r *sqlRun) query() (*sqlResult, error) {
 		}
 		lines = append(lines, l)
 	}
-	slices.SortStableFunc(lines, func(a, b line) int {
-		for i := range order {
-			x, y := a.keys[i], b.keys[i]
-			d := 0
-			switch {
-			case x == nil || y == nil:
-				if d = boolInt(x != nil) - boolInt(y != nil); r.s.postgres() {
-					d = -d
-				}
-			default:
-				d = r.compare(*x, *y)
-			}
-			if desc[i] {
-				d = -d
-			}
-			if d != 0 {
-				return d
-			}
-		}
-		return 0
-	})
-	lines = lines[min(offset, len(lines)):]
-	if limit >= 0 {
-		lines = lines[:min(limit, len(lines))]
-	}
-	for _, l := range lines {
-		res.Rows = append(res.Rows, l.out)
-	}
 	r.w, r.group = nil, nil
-	res.Tag, res.N = fmt.Sprintf("SELECT %d", len(lines)), len(lines)
+	r.fill(res, lines, desc, limit, offset)
 	return res, nil
 }
 
@@ -352,6 +437,8 @@ func (r *sqlRun) items(list [][]sqlToken, empty []*string) ([]sqlItem, error) {
 			it.head = first.text[1:]
 		case r.s.postgres() && len(it.w) > 1 && it.w[1].text == "(" && last.text == ")", single && strings.HasPrefix(strings.ToLower(it.head), "current_"):
 			it.head = strings.ToLower(first.text)
+		case r.s.postgres() && strings.EqualFold(first.text, "case"):
+			it.head = "case"
 		case r.s.postgres():
 			it.head = "?column?"
 		default:
