@@ -88,12 +88,8 @@ func (c *Container) behaviour(name string) *image.Behaviour {
 
 // find looks for a tool or a script.
 func (c *Container) find(name, dir string) program.Program {
-	base := path.Base(name)
-	d := path.Dir(name)
-	if !strings.Contains(name, "/") || d == "/bin" || d == "/usr/bin" || d == "/sbin" || d == "/usr/sbin" || d == "/usr/local/bin" {
-		if p := c.rt.Tool(c.Image, base); p != nil {
-			return p
-		}
+	if p := c.rt.Tool(c.Image, name); p != nil {
+		return p
 	}
 	var files []string
 	if strings.Contains(name, "/") {
@@ -131,10 +127,13 @@ func (c *Container) find(name, dir string) program.Program {
 	return nil
 }
 
-// Tool is a tool that an image has, or nil.
+// Tool is a tool that an image has, named with or without its directory, or nil.
 func (r *Runtime) Tool(img *image.Image, name string) program.Program {
-	if slices.Contains(r.Images.Toolset(img.Tools), name) {
-		return r.Programs(name)
+	base := path.Base(name)
+	switch d := path.Dir(name); {
+	case strings.Contains(name, "/") && d != "/bin" && d != "/usr/bin" && d != "/sbin" && d != "/usr/sbin" && d != "/usr/local/bin":
+	case slices.Contains(r.Images.Toolset(img.Tools), base):
+		return r.Programs(base)
 	}
 	return nil
 }

@@ -5,8 +5,6 @@
 package kubelet
 
 import (
-	"path"
-
 	"github.com/kubonsai/kubonsai/sim/program"
 	"github.com/kubonsai/kubonsai/sim/vfs"
 )
@@ -40,7 +38,7 @@ func (k *Kubelet) hostFS(n *node) *vfs.FS {
 // for those of the provisioner, which are trees of their own, as all were in
 // states that earlier versions kept.
 func (k *Kubelet) nodeDirOf(volume string) string {
-	pv, ok := k.persistentVolumes.Get("", volume)
+	pv, ok := k.pvs.Get("", volume)
 	switch {
 	case !ok || k.volumes[volume] != nil || pv.Annotations["pv.kubernetes.io/provisioned-by"] != "":
 		return ""
@@ -62,5 +60,5 @@ func (k *Kubelet) Shell(name string) *program.Context {
 	}
 	return &program.Context{FS: k.hostFS(n), Dir: "/", Net: n.ns, User: "root", Host: name,
 		Env:    map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "HOSTNAME": name, "container": "docker"},
-		Lookup: func(tool string) program.Program { return k.Runtime.Tool(img, path.Base(tool)) }}
+		Lookup: func(tool string) program.Program { return k.Runtime.Tool(img, tool) }}
 }

@@ -86,29 +86,28 @@ type Options struct {
 // Kubelet is the kubelets of all nodes.
 type Kubelet struct {
 	Options
-	pods     *client.Informer[*corev1.Pod]
-	nodesInf *client.Informer[*corev1.Node]
-	configs  *client.Informer[*corev1.ConfigMap]
-	secrets  *client.Informer[*corev1.Secret]
-	services *client.Informer[*corev1.Service]
-	claims   *client.Informer[*corev1.PersistentVolumeClaim]
-
-	persistentVolumes *client.Informer[*corev1.PersistentVolume]
-	rand              *seed.Stream
-	nodes             map[string]*node
-	order             []string
-	byUID             map[metav1.UID]*pod
-	byKey             map[string]*pod
-	volumes           map[string]*vfs.FS // persistent volumes by name
-	dirty             map[string]bool
-	dns               map[string]network.DNSConfig // of ordinary pods, by namespace
-	serviceVars       map[string][]string          // by namespace, as of serviceVersion
-	serviceVersion    uint64
-	users             map[[2]int]*corev1.ContainerUser
-	conditions        map[conditionsKey][]corev1.PodCondition
-	onNode            []func(name string, stopped bool)
-	restored          map[string]*savedPod
-	savedGen          map[string]uint64 // of persistent volumes, when last kept
+	pods           *client.Informer[*corev1.Pod]
+	nodesInf       *client.Informer[*corev1.Node]
+	configs        *client.Informer[*corev1.ConfigMap]
+	secrets        *client.Informer[*corev1.Secret]
+	services       *client.Informer[*corev1.Service]
+	claims         *client.Informer[*corev1.PersistentVolumeClaim]
+	pvs            *client.Informer[*corev1.PersistentVolume]
+	rand           *seed.Stream
+	nodes          map[string]*node
+	order          []string
+	byUID          map[metav1.UID]*pod
+	byKey          map[string]*pod
+	volumes        map[string]*vfs.FS // persistent volumes by name
+	dirty          map[string]bool
+	dns            map[string]network.DNSConfig // of ordinary pods, by namespace
+	serviceVars    map[string][]string          // by namespace, as of serviceVersion
+	serviceVersion uint64
+	users          map[[2]int]*corev1.ContainerUser
+	conditions     map[conditionsKey][]corev1.PodCondition
+	onNode         []func(name string, stopped bool)
+	restored       map[string]*savedPod
+	savedGen       map[string]uint64 // of persistent volumes, when last kept
 }
 
 // node is what one kubelet knows.
@@ -148,7 +147,7 @@ func New(o Options) *Kubelet {
 		pods: client.InformerFor[*corev1.Pod](o.Factory), nodesInf: client.InformerFor[*corev1.Node](o.Factory),
 		configs: client.InformerFor[*corev1.ConfigMap](o.Factory), secrets: client.InformerFor[*corev1.Secret](o.Factory),
 		services: client.InformerFor[*corev1.Service](o.Factory), claims: client.InformerFor[*corev1.PersistentVolumeClaim](o.Factory),
-		persistentVolumes: client.InformerFor[*corev1.PersistentVolume](o.Factory)}
+		pvs: client.InformerFor[*corev1.PersistentVolume](o.Factory)}
 	o.Runtime.Changed = func(c *container.Container) { k.dirty[c.Sandbox().UID] = true }
 	return k
 }
@@ -378,6 +377,11 @@ func (k *Kubelet) RemoveNode(name string) error {
 	k.order[k.nodes[name].index] = ""
 	delete(k.nodes, name)
 	k.dirty[nodesDirty] = true
+	if files := hostPrefix + name; k.volumes[files] != nil { // another node of that name begins anew
+		delete(k.volumes, files)
+		delete(k.savedGen, files)
+		k.persistent(files)
+	}
 	return nil
 }
 
