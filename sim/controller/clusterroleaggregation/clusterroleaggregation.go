@@ -1,22 +1,23 @@
-// Package clusterroleaggregation fills in ClusterRoles that have an
-// aggregationRule: their rules are those of all ClusterRoles that it selects.
+// Package clusterroleaggregation keeps the rules of cluster roles that are the
+// sum of others.
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles
 package clusterroleaggregation
 
 import (
 	"reflect"
-	"slices"
 	"time"
 
-	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	rbacv1 "github.com/kubonsai/kubonsai/sim/api/rbac/v1"
+	"github.com/kubonsai/kubonsai/sim/apiserver/rbac"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/controller"
 )
 
-const latency = 10 * time.Millisecond
+const latency = 5 * time.Millisecond
 
-// Controller reconciles ClusterRoles.
+// Controller reconciles cluster roles.
 type Controller struct {
 	client *client.Client
 	roles  *client.Informer[*rbacv1.ClusterRole]
@@ -25,16 +26,16 @@ type Controller struct {
 
 // New returns the controller.
 func New(c *client.Client, f *client.Factory) *Controller {
-	rc := &Controller{client: c, roles: client.InformerFor[*rbacv1.ClusterRole](f)}
-	rc.queue = client.NewQueue(f.Clock(), "ClusterRoleAggregator", latency, rc.sync)
-	rc.roles.OnChange(func(_, _ *rbacv1.ClusterRole) {
-		for _, r := range rc.roles.List("", nil) {
+	ac := &Controller{client: c, roles: client.InformerFor[*rbacv1.ClusterRole](f)}
+	ac.queue = client.NewQueue(f.Clock(), "clusterrole-aggregation-controller", latency, ac.sync)
+	ac.roles.OnChange(func(_, _ *rbacv1.ClusterRole) { // any role may be a part of any other
+		for _, r := range ac.roles.List("", labels.Everything()) {
 			if r.AggregationRule != nil {
-				rc.queue.Add(r.Name)
+				ac.queue.Add(r.Name)
 			}
 		}
 	})
-	return rc
+	return ac
 }
 
 func (c *Controller) sync(name string) error {
@@ -42,25 +43,14 @@ func (c *Controller) sync(name string) error {
 	if !ok || role.AggregationRule == nil {
 		return nil
 	}
-	var rules []rbacv1.PolicyRule
-	for i := range role.AggregationRule.ClusterRoleSelectors {
-		sel, err := metav1.LabelSelectorAsSelector(&role.AggregationRule.ClusterRoleSelectors[i])
-		if err != nil {
-			return err
-		}
-		for _, r := range c.roles.List("", sel) {
-			for _, rule := range r.Rules {
-				if r.Name != name && !slices.ContainsFunc(rules, func(have rbacv1.PolicyRule) bool { return reflect.DeepEqual(have, rule) }) {
-					rules = append(rules, rule)
-				}
-			}
-		}
-	}
+	rules := rbac.Aggregate(role, c.roles.List("", labels.Everything()))
 	if len(rules) == len(role.Rules) && (len(rules) == 0 || reflect.DeepEqual(rules, role.Rules)) {
 		return nil
 	}
 	u := controller.Copy(role)
 	u.Rules = rules
-	_, err := client.Update(c.client, u)
-	return err
+	if _, err := client.Update(c.client, u); err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	return nil
 }
