@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	authenticationv1 "github.com/kubonsai/kubonsai/sim/api/authentication/v1"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 	"github.com/kubonsai/kubonsai/sim/kernel"
@@ -107,72 +108,21 @@ func (c *Cluster) serveAPI(_ *kernel.Proc, r *network.Request) *network.Response
 	for _, name := range r.Header.Names() {
 		req.Header[name] = r.Header.Get(name)
 	}
-	resp := c.ServeStranger(req)
-	header := network.Header{"Cache-Control": {"no-cache, private"}}
-	out := &network.Response{Status: resp.Code, Header: header}
-	switch {
-	case resp.Watch != nil:
-		header.Set("Content-Type", "application/json")
-		out.Stream = c.kernel.NewPipe(0)
-		c.kernel.Spawn(nil, "watch", func(p *kernel.Proc) int { return writeEvents(p, resp.Watch, out.Stream) })
-	case resp.Stream != nil:
-		header.Set("Content-Type", "text/plain")
-		out.Stream = c.kernel.NewPipe(0)
-		c.kernel.Spawn(nil, "stream", func(*kernel.Proc) int {
-			defer out.Stream.CloseWrite()
-			defer resp.Stream.Close()
-			if resp.Stream.Run(rest.StreamOptions{Stdout: out.Stream}) != nil {
-				return 1
-			}
-			return 0
-		})
-	default:
-		contentType, body, err := apiserver.Encode(req, resp)
-		if err != nil {
-			return plain(500, err.Error())
-		}
-		if contentType != "" {
-			header.Set("Content-Type", contentType)
-		}
-		out.Body = body
-	}
-	return out
+	wire := kubectl.Wire{Kernel: c.kernel, Spawn: func(fn func(*kernel.Proc) int) { c.kernel.Spawn(nil, "kube-apiserver", fn) },
+		Encode: apiserver.Encode, EncodeEvent: apiserver.EncodeWatchEvent}
+	return wire.Answer(req, c.ServeStranger(req))
 }
 
-// writeEvents writes events, one a line, until the watch or its reader ends.
-func writeEvents(p *kernel.Proc, w rest.Watch, out *kernel.Pipe) int {
-	defer out.CloseWrite()
-	defer w.Stop()
-	var q kernel.WaitQueue
-	w.Notify(q.Wake)
-	for {
-		for e, ok := w.Next(); ok; e, ok = w.Next() {
-			line, err := apiserver.EncodeWatchEvent(e)
-			if err != nil {
-				return 1
-			}
-			if _, err := out.Write(line); err != nil {
-				return 0
-			}
-		}
-		if w.Done() {
-			return 0
-		}
-		if err := p.Wait(&q); err != nil {
-			return 0
-		}
+// podToken is the token that a pod finds in its files.
+func (c *Cluster) podToken(pod *corev1.Pod, projection *corev1.ServiceAccountTokenProjection) string {
+	r := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: projection.ExpirationSeconds,
+		BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID}}}
+	if projection.Audience != "" {
+		r.Spec.Audiences = []string{projection.Audience}
 	}
-}
-
-// podToken is the token that a pod finds in its files. It lasts for a year, as
-// the real API server makes such tokens last.
-func (c *Cluster) podToken(namespace, serviceAccount, pod string) string {
-	year := int64(365 * 24 * 3600)
-	r := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &year,
-		BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod}}}
 	r.APIVersion, r.Kind = "authentication.k8s.io/v1", "TokenRequest"
 	resp, err := c.admin.Do(&rest.Request{Method: "POST", Object: r,
-		Path: "/api/v1/namespaces/" + namespace + "/serviceaccounts/" + serviceAccount + "/token"})
+		Path: "/api/v1/namespaces/" + pod.Namespace + "/serviceaccounts/" + pod.Spec.ServiceAccountName + "/token"})
 	if err != nil {
 		return ""
 	}

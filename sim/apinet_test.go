@@ -27,6 +27,10 @@ func TestMachine(t *testing.T) {
 			"2\nForwarding from 127.0.0.1:8080 -> 80\nForwarding from [::1]:8080 -> 80\nHandling connection for 8080\n"},
 		{"kubectl exec box -- curl -sk https://kubernetes.default.svc/api | grep message", `  "message": "forbidden: User \"system:anonymous\" cannot get path \"/api\"",` + "\n"},
 		{"kubectl exec box -- curl -sk https://kubernetes.default.svc/version | grep gitVersion", `  "gitVersion": "v1.36.2",` + "\n"},
+		{"kubectl exec box -- curl -s --cacert /var/run/secrets/kubernetes.io/serviceaccount/ca.crt https://kubernetes.default.svc/version | grep gitVersion", `  "gitVersion": "v1.36.2",` + "\n"},
+		{"kubectl exec box -- curl -s https://kubernetes.default.svc/version; kubectl exec box -- curl -sS https://kubernetes.default.svc 2>&1 | head -1; kubectl exec box -- curl -sS --cacert none https://kubernetes.default.svc",
+			"command terminated with exit code 60\ncurl: (60) SSL certificate problem: unable to get local issuer certificate\ncurl: (77) error setting certificate file: none\ncommand terminated with exit code 77\n"},
+		{"kubectl get configmap kube-root-ca.crt -o jsonpath='{.data.ca\\.crt}' | openssl x509 -noout -subject", "subject=CN = kubernetes\n"},
 		{"kubectl exec box -- curl -s http://kubernetes.default.svc:443/", "Client sent an HTTP request to an HTTPS server.\n"},
 		{"kubectl exec box -- sh -c 'curl -sk " + token + " https://kubernetes.default.svc/api/v1/pods' | grep message",
 			`  "message": "pods is forbidden: User \"system:serviceaccount:default:default\" cannot list resource \"pods\" in API group \"\" at the cluster scope",` + "\n"},
@@ -58,4 +62,22 @@ func TestMachine(t *testing.T) {
 			t.Errorf("$ %s\n got %q, want at most %d", x.line, out, x.limit)
 		}
 	}
+}
+
+// https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttoken
+func TestPodTokens(t *testing.T) {
+	const claims = `cut -d. -f2 | base64 -d 2>/dev/null | jq -c '[.aud[0], .exp - .iat, ."kubernetes.io".pod.name]'`
+	runScript(t, Options{Seed: 1}, []scriptStep{
+		{`kubectl apply -f - <<X
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers: [{name: c, image: busybox, command: [sleep, "3600"], volumeMounts: [{name: t, mountPath: /t}]}]
+  volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: tok, audience: vault, expirationSeconds: 7200}}]}}]
+X
+kubectl wait --for=condition=Ready pod/p`, "pod/p created\npod/p condition met\n"},
+		{"kubectl exec p -- cat /t/tok | " + claims, `["vault",7200,"p"]` + "\n"},
+		{"kubectl exec p -- cat /var/run/secrets/kubernetes.io/serviceaccount/token | " + claims, `["https://kubernetes.default.svc.cluster.local",31536000,"p"]` + "\n"},
+	})
 }

@@ -426,3 +426,14 @@ func TestHostFollowsTheContext(t *testing.T) {
 		}
 	}
 }
+
+// https://kubernetes.io/docs/tasks/configure-pod-container/configure-persistent-volume-storage/
+func TestNodeShell(t *testing.T) {
+	runScript(t, Options{Seed: 1}, []scriptStep{
+		{"minikube start > /dev/null; minikube ssh 'mkdir /mnt/data; sudo mkdir /mnt/data; sudo sh -c \"echo Hello > /mnt/data/index.html\"; whoami; cat /mnt/data/index.html'",
+			"mkdir: cannot create directory ‘/mnt/data’: Permission denied\ndocker\nHello\n"},
+		{"kubectl apply -f https://k8s.io/examples/pods/storage/pv-volume.yaml -f https://k8s.io/examples/pods/storage/pv-claim.yaml -f https://k8s.io/examples/pods/storage/pv-pod.yaml > /dev/null; kubectl wait --for=condition=Ready pod/task-pv-pod", "pod/task-pv-pod condition met\n"},
+		{"kubectl exec task-pv-pod -- curl -s localhost; kubectl exec task-pv-pod -- touch /usr/share/nginx/html/new; minikube ssh -- ls /mnt/data", "Hello\nindex.html\nnew\n"},
+		{"minikube ssh 'exit 4'; echo $?; echo 'cd /mnt; pwd' | minikube ssh; minikube ssh -n nope", "~ ssh: Process exited with status 4\n1\n/mnt\n\nX Exiting due to GUEST_NODE_RETRIEVE"},
+	})
+}

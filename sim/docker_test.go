@@ -20,6 +20,8 @@ func TestDocker(t *testing.T) {
 		{`docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' kind-worker`, `^172\.18\.0\.3\n$`},
 		{`docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' kind`, `^172\.18\.0\.0/16\n$`},
 		{"docker exec kind-worker crictl ps", `^CONTAINER +IMAGE +CREATED +STATE +NAME +ATTEMPT +POD ID +POD +NAMESPACE\n[0-9a-f]{13} .* ago +Running +nginx +0 +[0-9a-f]{13} +web-\S+ +default\n`},
+		{"docker exec kind-worker sh -c 'cat /etc/hostname; whoami; echo one > /mnt/x; crictl pods | wc -l'; printf 'cat /mnt/x; exit 3' | docker exec -i kind-worker bash; echo $?", `^kind-worker\nroot\n[2-9]\none\n3\n$`},
+		{"docker exec kind-worker systemctl status kubelet; docker exec kind-worker nope", `^docker: the simulation has no systemctl on its nodes(?s:.*)"nope": executable file not found`},
 		{"docker stop kind-worker; sleep 50; kubectl get node kind-worker --no-headers; docker ps -q | wc -l; docker exec kind-worker crictl ps", `^kind-worker\nkind-worker +NotReady .*\n1\nError response from daemon: container [0-9a-f]{64} is not running\n$`},
 		{"docker start kind-worker; sleep 20; kubectl get node kind-worker --no-headers", `^kind-worker\nkind-worker +Ready `},
 		{"docker stop kind-control-plane; kubectl get nodes; docker start kind-control-plane; sleep 20; kubectl get nodes -o name", `was refused - did you specify the right host or port\?\nkind-control-plane\nnode/kind-control-plane\n`},

@@ -2,7 +2,14 @@
 
 package sim
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/kubonsai/kubonsai/sim/program"
+)
+
+// Shell implements provision.Cluster.
+func (c *Cluster) Shell(node string) *program.Context { return c.kubelet.Shell(node) }
 
 // StopNode takes a node off: its kubelet and containers stop, and it answers
 // no more. The error names unknown nodes.

@@ -206,3 +206,38 @@ func TestDamage(t *testing.T) {
 		t.Errorf("a later version's state: %v", err)
 	}
 }
+
+// The files of a node outlive pods and reloads; debug shows them.
+// https://kubernetes.io/docs/tasks/debug/debug-cluster/kubectl-node-debug/
+func TestNodeFiles(t *testing.T) {
+	b := store.NewMemory()
+	c := newKept(t, b)
+	const pod = `kubectl apply -f - <<X
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers: [{name: c, image: busybox, command: [sleep, "3600"], volumeMounts: [{name: d, mountPath: /d}, {name: s, mountPath: /s, subPath: sub}, {name: o, mountPath: /o}]}]
+  volumes: [{name: d, hostPath: {path: /mnt/data}}, {name: s, hostPath: {path: /mnt}}, {name: o, hostPath: {path: /etc/os-release, type: File}}]
+X
+kubectl wait --for=condition=Ready pod/p`
+	do(t, c, "1", pod)
+	const look = "kubectl exec p -- cat /d/x /s/y; kubectl exec p -- grep ^ID /o"
+	if got, want := do(t, c, "1", "kubectl exec p -- sh -c 'echo one > /d/x; echo two > /s/y'; kubectl delete pod p --now > /dev/null; { "+pod+"; } > /dev/null; "+look), "one\ntwo\nID=debian\n"; got != want {
+		t.Errorf("another pod: %q", got)
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c = reload(t, c, b)
+	defer c.Close()
+	if got, want := do(t, c, "1", look), "one\ntwo\nID=debian\n"; got != want {
+		t.Errorf("after a reload: %q", got)
+	}
+	got := do(t, c, "1", "kubectl debug node/kind-control-plane -i --quiet --image=busybox -- sh -c 'cat /host/mnt/data/x; chroot /host sh -c \"cat /etc/hostname /mnt/sub/y\"; chroot /none; chroot /etc/passwd; mkdir -p /tmp/a/bin; chroot /tmp/a ls -A' 2>&1")
+	for _, want := range []string{"one\nkind-control-plane\ntwo\n", "chroot: cannot change root directory to '/none': No such file or directory\n", "to '/etc/passwd': Not a directory\n", "bin\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("debug of a node: without %q:\n%s", want, got)
+		}
+	}
+}

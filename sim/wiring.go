@@ -14,6 +14,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/container"
 	"github.com/kubonsai/kubonsai/sim/controller/certificates"
+	"github.com/kubonsai/kubonsai/sim/controller/clusterroleaggregation"
 	"github.com/kubonsai/kubonsai/sim/controller/crd"
 	"github.com/kubonsai/kubonsai/sim/controller/cronjob"
 	"github.com/kubonsai/kubonsai/sim/controller/daemonset"
@@ -82,9 +83,10 @@ func (c *Cluster) firstLoadBalancer() netip.Addr {
 
 // wire makes all parts. Nothing runs before the host's first turn.
 func (c *Cluster) wire(state *kept) error {
-	plugins := append(admission.Default(), c.opts.Limits.Plugin(c.store))
+	authorizer := rbac.New(c.store)
+	plugins := append(admission.Default(), authorizer.Escalation(), c.opts.Limits.Plugin(c.store))
 	c.server = apiserver.New(apiserver.Options{
-		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: plugins, Authorizer: rbac.New(c.store), Authority: c.opts.Authority,
+		Store: c.store, Clock: c.clock, Seed: c.seed, Admission: plugins, Authorizer: authorizer, Authority: c.opts.Authority,
 		Address: netip.AddrPortFrom(c.spec.FirstNode, c.apiPort()).String(), ServiceRange: c.spec.ServiceSubnet,
 		OnPanic: func(r any, stack []byte) { c.opts.Log(fmt.Sprintf("the API server panicked: %v\n%s", r, stack)) },
 	})
@@ -175,7 +177,8 @@ func (c *Cluster) wire(state *kept) error {
 	resourcequota.New(manager, c.factory, discover)
 	garbagecollector.New(manager, c.factory, discover)
 	namespace.New(manager, c.factory, discover)
-	serviceaccount.New(manager, c.factory, "")
+	serviceaccount.New(manager, c.factory, string(c.server.Authority().Certificate()))
+	clusterroleaggregation.New(manager, c.factory)
 	podgc.New(manager, c.factory)
 	validatingadmissionpolicystatus.New(manager, c.factory, c.server.Kinds)
 	certificates.New(manager, c.factory, c.server.Authority())

@@ -8,6 +8,7 @@ package apiserver
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 
 // Authority is the cluster's certificate authority.
 type Authority interface {
+	// Certificate is the authority's own, in PEM.
+	Certificate() []byte
 	// CheckRequest judges a request in PEM form and its signature.
 	CheckRequest(request []byte) error
 	// Sign issues the certificate, in PEM, that a request asks for. usages are
@@ -32,6 +35,25 @@ func (s *Server) Authority() Authority { return s.authority }
 type simulatedAuthority struct {
 	secret  string
 	serials *seed.Stream
+}
+
+// Certificate implements Authority. It is the same after a reload.
+func (a *simulatedAuthority) Certificate() []byte {
+	drawn := 0
+	random := func(n int) []byte {
+		out := make([]byte, 0, n+sha256.Size)
+		for len(out) < n {
+			drawn++
+			sum := sha256.Sum256(fmt.Appendf(nil, "ca key %s %d", a.secret, drawn))
+			out = append(out, sum[:]...)
+		}
+		return out[:n]
+	}
+	name, _ := pki.Name("/CN=kubernetes")
+	from := time.Date(2025, 12, 31, 0, 0, 0, 0, time.UTC)
+	c := pki.SelfSigned(pki.NewRequest(name, pki.NewKey(2048, random), pki.ParseNames("DNS:kubernetes")), []byte{1}, from, from.AddDate(10, 0, 0))
+	c.KeyUsages = 0xa4 // digital signature, key encipherment, certificates
+	return []byte(pki.PEM("CERTIFICATE", c.Encode(a.digest)))
 }
 
 // CheckRequest implements Authority; requests made in the simulation carry no

@@ -46,6 +46,8 @@ func TestErrors(t *testing.T) {
 			`Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type []v1.Container`},
 		{"46", "POST /api/v1/namespaces/default/services", oracle(t, "bad-nodeport.yaml"), nil, 422,
 			`Service "np" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767`},
+		{"time zone that is none", "POST /apis/batch/v1/namespaces/default/cronjobs", `{"metadata":{"name":"c"},"spec":{"schedule":"@daily","timeZone":"Asia/Tokio","jobTemplate":{"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"busybox"}]}}}}}}`, nil, 422,
+			`CronJob.batch "c" is invalid: spec.timeZone: Invalid value: "Asia/Tokio": unknown time zone Asia/Tokio`},
 		{"47", "POST " + deploys, deployment, nil, 201, ""},
 		{"49", "PATCH " + deploys + "/d", `{"spec":{"selector":{"matchLabels":{"x":"y"}}}}`, []string{"Content-Type: application/strategic-merge-patch+json"}, 422,
 			"Deployment.apps \"d\" is invalid: [spec.template.metadata.labels: Invalid value: {\"app\":\"d\"}: `selector` does not match template `labels`, spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"d\",\"x\":\"y\"}}: field is immutable]"},

@@ -107,6 +107,7 @@ func TestServicesGetAddressesAndPorts(t *testing.T) {
 		{"POST " + path, taken, "", 422, `provided port is already allocated`},
 		{"POST " + path, sameIP, "", 422, `failed to allocate IP ` + a.Spec.ClusterIP + `: provided IP is already allocated`},
 		{"POST " + path + "?dryRun=All", strings.Replace(taken, "nodePort", "x", 1), "", 201, `"nodePort":3`},
+		{"PATCH " + path + "/a", `{"spec":{"clusterIP":"10.96.7.7"}}`, "", 422, `spec.clusterIPs[0]: Invalid value: [\"10.96.7.7\"]: may not change once set`},
 		{"PATCH " + path + "/a", `{"spec":{"type":"ClusterIP"}}`, "", 200, `"ports":[{"name":"w","protocol":"TCP","port":80,"targetPort":80},`},
 		{"POST " + path, taken, "", 201, ``},
 		{"DELETE " + path + "/a", ``, "", 200, ``},

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kubonsai/kubonsai/sim/api/labels"
@@ -232,6 +233,14 @@ type object struct {
 	UID  string `json:"uid"`
 }
 
+// What the kubelet asks for on behalf of pods that did not ask for a token
+// themselves, and how long it then lasts: programs that read their token only
+// once would fail after an hour (--service-account-extend-token-expiration).
+const (
+	podTokenSeconds      = 3607
+	extendedTokenSeconds = 365 * 24 * 3600
+)
+
 // token answers POST …/serviceaccounts/NAME/token.
 func (c *call) token() (*rest.Response, error) {
 	if err := c.readOptions("CreateOptions", false); err != nil {
@@ -283,6 +292,9 @@ func (c *call) token() (*rest.Response, error) {
 		Kubernetes: private{Namespace: sa.Namespace, ServiceAccount: object{sa.Name, string(sa.UID)}}}
 	if err := c.bindToken(r, sa, &id.Kubernetes); err != nil {
 		return nil, err
+	}
+	if ref := r.Spec.BoundObjectRef; ref != nil && ref.Kind == "Pod" && seconds == podTokenSeconds && slices.Equal(r.Spec.Audiences, []string{Issuer}) {
+		id.Expires += extendedTokenSeconds - seconds
 	}
 	r.Status = authenticationv1.TokenRequestStatus{Token: c.s.sign(id), ExpirationTimestamp: metav1.NewTime(now.Add(time.Duration(seconds) * time.Second))}
 	return c.answer(201, r)

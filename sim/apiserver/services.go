@@ -61,6 +61,9 @@ func (c *call) allocateIP(svc, before *corev1.Service, taken *[]string) error {
 	if before != nil && svc.Spec.ClusterIP == "" && before.Spec.Type != corev1.ServiceTypeExternalName {
 		svc.Spec.ClusterIP, svc.Spec.ClusterIPs = before.Spec.ClusterIP, before.Spec.ClusterIPs
 	}
+	if before != nil && svc.Spec.ClusterIP != before.Spec.ClusterIP && sameValue(svc.Spec.ClusterIPs, before.Spec.ClusterIPs) {
+		svc.Spec.ClusterIPs = nil // of a client that knows the older field only
+	}
 	if svc.Spec.ClusterIP == "" && len(svc.Spec.ClusterIPs) > 0 {
 		svc.Spec.ClusterIP = svc.Spec.ClusterIPs[0]
 	}

@@ -64,21 +64,10 @@ func resourceOf[T metav1.Object]() *api.Resource {
 // Path is the URL path of an object or collection (name "") of the resource;
 // sub is "" or a subresource.
 func Path(r *api.Resource, namespace, name, sub string) string {
-	p := "/apis/" + r.Group + "/" + r.Version
-	if r.Group == "" {
-		p = "/api/" + r.Version
+	if !r.Namespaced {
+		namespace = ""
 	}
-	if r.Namespaced && namespace != "" {
-		p += "/namespaces/" + namespace
-	}
-	p += "/" + r.Plural
-	if name != "" {
-		p += "/" + name
-	}
-	if sub != "" {
-		p += "/" + sub
-	}
-	return p
+	return rest.Path(r.Group, r.Version, r.Plural, namespace, name, sub)
 }
 
 func call[T metav1.Object](c *Client, req *rest.Request) (T, error) {

@@ -188,6 +188,9 @@ func (s *Sandbox) resolvConf() []byte {
 	return []byte(b.String())
 }
 
+// Root is a tree of an image's files, whose changes are its own.
+func (r *Runtime) Root(img *image.Image) *vfs.FS { return vfs.Overlay(r.Clock.Now, r.layer(img)) }
+
 // layer is the shared lower tree of an image.
 func (r *Runtime) layer(img *image.Image) *vfs.FS {
 	if f := r.layers[img.Name]; f != nil {

@@ -7,8 +7,6 @@ package container
 import (
 	"encoding/json"
 	"time"
-
-	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
 // Saved is what is kept of a container beside its Config.
@@ -52,7 +50,7 @@ func (s *Sandbox) Restore(cfg Config, v Saved) *Container {
 	}
 	c := s.create(cfg, v.ID)
 	if len(v.FS) > 0 {
-		c.root = vfs.Overlay(c.rt.Clock.Now, c.rt.layer(c.Image))
+		c.root = c.rt.Root(c.Image)
 		c.root.SetLimit(c.rt.FileLimit)
 		_ = json.Unmarshal(v.FS, c.root)
 		c.furnish()

@@ -33,7 +33,8 @@ func (c *sqlClientRun) local() bool { return c.host == "" || c.host == "localhos
 func sqlClient(v *invocation) int {
 	c := &sqlClientRun{invocation: v, pg: v.b.Kind == "psql", box: v.TTY != nil, port: v.b.Port}
 	c.User = "root"
-	command, file, ask, given := "", "", false, false
+	file, ask := "", false
+	var commands []string
 	if c.pg {
 		c.User, c.Database, c.Password = "postgres", v.Env["PGDATABASE"], v.Env["PGPASSWORD"]
 		c.host = v.Env["PGHOST"]
@@ -105,9 +106,13 @@ func sqlClient(v *invocation) int {
 		case a == "-t" || a == "--table":
 			c.box = true
 			continue
-		case !c.pg && a == "-sN", !c.pg && a == "-Ns":
-			c.bare = true
-			continue
+		case !c.pg && len(a) > 2 && a[1] != '-' && strings.Trim(a[1:], "tNsBrqe") == "":
+			// flags in one word: -sNe
+			c.bare, c.box = c.bare || strings.Contains(a, "N"), c.box || strings.Contains(a, "t")
+			if a[len(a)-1] != 'e' {
+				continue
+			}
+			a = "-e"
 		}
 		if x, ok := value(a, "-h", "host"); ok {
 			c.host = x
@@ -120,7 +125,7 @@ func sqlClient(v *invocation) int {
 		} else if x, ok := value(a, dbFlag, database); ok {
 			c.Database = x
 		} else if x, ok := value(a, executeFlag, execute); ok {
-			command, given = command+x+";", true
+			commands = append(commands, x)
 		} else if x, ok := value(a, "-f", "file"); ok && c.pg {
 			file = x
 		}
@@ -138,8 +143,16 @@ func sqlClient(v *invocation) int {
 		return code // the connection itself
 	}
 	switch {
-	case given:
-		return c.all(command, true)
+	case commands != nil && c.pg: // each for itself; the last one's status is psql's
+		code := 0
+		for _, command := range commands {
+			if code = c.all(command, true); code == 2 {
+				break
+			}
+		}
+		return code
+	case commands != nil:
+		return c.all(strings.Join(commands, ";"), true)
 	case file != "":
 		data, err := v.FS.ReadFile(v.Path(file))
 		if err != nil {

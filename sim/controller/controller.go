@@ -115,6 +115,31 @@ func ControllerRef(obj metav1.Object) *metav1.OwnerReference {
 	return nil
 }
 
+// EachOwner calls fn with the keys of the sets of a kind that a change of a pod
+// concerns: who controlled it before and controls it now, and, of a pod that
+// nobody controls, all that select it and may adopt it.
+func EachOwner[T metav1.Object](sets *client.Informer[T], kind string, selector func(T) *metav1.LabelSelector, old, pod *corev1.Pod, fn func(key string)) {
+	for _, p := range []*corev1.Pod{old, pod} {
+		if p == nil {
+			continue
+		}
+		if ref := ControllerRef(p); ref != nil {
+			if ref.Kind == kind {
+				if set, ok := sets.Get(p.Namespace, ref.Name); ok && set.GetObjectMeta().UID == ref.UID {
+					fn(client.Key(set))
+				}
+			}
+		} else if p == pod && p.DeletionTimestamp == nil && len(p.Labels) > 0 {
+			sets.Scan(p.Namespace, func(set T) bool {
+				if sel, err := metav1.LabelSelectorAsSelector(selector(set)); err == nil && !sel.Empty() && sel.Matches(labels.Set(p.Labels)) {
+					fn(client.Key(set))
+				}
+				return true
+			})
+		}
+	}
+}
+
 // Claim decides over the objects that owner controls and over orphans: those
 // it owns and selects are kept, those it owns and no longer selects are
 // released, orphans that it selects are adopted unless either is being deleted.

@@ -1,7 +1,7 @@
 // Package docker is the command docker of the reader's terminals, as far as
 // readers of Kubernetes need it: the nodes of kind and minikube are its
 // containers, which can be listed, inspected, stopped and started; docker exec
-// runs crictl on them. Containers of other images it cannot make, and says so.
+// runs tools on them, crictl among them. Containers of other images it cannot make, and says so.
 package docker
 
 import (
@@ -488,7 +488,7 @@ func full(repo string) string {
 	return repo
 }
 
-// exec runs crictl on a node.
+// exec runs a command on a node.
 func (r *run) exec(args []string) int {
 	flags, rest := r.options(args, "e env u user w workdir", true)
 	if len(rest) < 2 {
@@ -504,14 +504,25 @@ func (r *run) exec(args []string) int {
 	case !c.running:
 		return r.fail(1, "Error response from daemon: container %s is not running", c.id)
 	}
-	switch command := rest[1]; command {
-	case "crictl":
-		return r.crictl(c, rest[2:])
-	case "hostname":
-		fmt.Fprintln(r.Stdout, c.name)
-		return 0
-	case "bash", "sh", "/bin/bash", "/bin/sh", "systemctl", "journalctl", "ctr", "nerdctl", "cat", "ls", "ps", "ip", "iptables", "curl", "top":
-		return r.fail(126, "docker: the simulation has no files and no shell on its nodes, only crictl: docker exec %s crictl ps", c.name)
+	shell := c.cluster.Shell(c.name)
+	if shell == nil {
+		return r.fail(1, "Error response from daemon: container %s is not running", c.id)
+	}
+	tools := shell.Lookup
+	shell.Lookup = func(name string) program.Program {
+		if name != "crictl" {
+			return tools(name)
+		}
+		return func(on *program.Context, args []string) int {
+			return (&run{Context: on, m: r.m}).crictl(c, args[1:])
+		}
+	}
+	code, found := provision.RunOn(r.Context, shell, rest[1:])
+	switch command := rest[1]; {
+	case found:
+		return code
+	case slices.Contains([]string{"systemctl", "journalctl", "ctr", "nerdctl", "iptables", "kubelet", "kubeadm"}, command):
+		return r.fail(126, "docker: the simulation has no %s on its nodes; docker exec %s crictl ps shows their containers", command, c.name)
 	default:
 		return r.fail(127, "OCI runtime exec failed: exec failed: unable to start container process: exec: %q: executable file not found in $PATH", command)
 	}

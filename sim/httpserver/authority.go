@@ -35,6 +35,9 @@ type Authority struct {
 	PEM []byte
 }
 
+// Certificate implements apiserver.Authority.
+func (a *Authority) Certificate() []byte { return a.PEM }
+
 // LoadAuthority reads ca.crt and ca.key in dir, or makes them; with dir "" the
 // authority lasts for the process.
 func LoadAuthority(dir string) (*Authority, error) {

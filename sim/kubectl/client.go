@@ -214,21 +214,10 @@ func ResponseBytes(r *rest.Response) ([]byte, error) {
 
 // Path is the URL path of a collection (name ""), an object or a subresource of it.
 func (m *Mapping) Path(namespace, name, subresource string) string {
-	p := "/apis/" + m.Group + "/" + m.Version
-	if m.Group == "" {
-		p = "/api/" + m.Version
+	if !m.Namespaced {
+		namespace = ""
 	}
-	if m.Namespaced && namespace != "" {
-		p += "/namespaces/" + namespace
-	}
-	p += "/" + m.Resource
-	if name != "" {
-		p += "/" + name
-	}
-	if subresource != "" {
-		p += "/" + subresource
-	}
-	return p
+	return rest.Path(m.Group, m.Version, m.Resource, namespace, name, subresource)
 }
 
 var errNoName = errors.New("resource name may not be empty")

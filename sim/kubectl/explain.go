@@ -252,12 +252,8 @@ func (o *explainOptions) page2(b *strings.Builder, n schemaNode, name string) {
 		return
 	}
 	b.WriteString("\nFIELDS:\n")
-	o.list2(b, fields, 1, map[string]bool{})
-}
-
-func (o *explainOptions) list2(b *strings.Builder, fields []schemaField, level int, seen map[string]bool) {
-	indent := strings.Repeat("   ", level)
-	for _, f := range fields {
+	o.visit(fields, 1, map[string]bool{}, func(f schemaField, level int) {
+		indent := strings.Repeat("   ", level)
 		fmt.Fprintf(b, "%s%s\t<%s>", indent, f.name, f.node.simpleName())
 		if f.required && !o.recursive {
 			b.WriteString(" -required-")
@@ -270,17 +266,26 @@ func (o *explainOptions) list2(b *strings.Builder, fields []schemaField, level i
 				}
 			}
 			b.WriteString("\n")
+		}
+	})
+}
+
+// visit calls fn for the fields and, with --recursive, for theirs, but for those of types above them.
+func (o *explainOptions) visit(fields []schemaField, level int, above map[string]bool, fn func(f schemaField, level int)) {
+	for _, f := range fields {
+		fn(f, level)
+		if !o.recursive {
 			continue
 		}
 		key := f.node.element().key()
-		if key != "" && seen[key] {
+		if key != "" && above[key] {
 			continue
 		}
 		if key != "" {
-			seen[key] = true
+			above[key] = true
 		}
-		o.list2(b, f.node.fields(), level+1, seen)
-		delete(seen, key)
+		o.visit(f.node.fields(), level+1, above, fn)
+		delete(above, key)
 	}
 }
 
@@ -370,58 +375,47 @@ func (o *explainOptions) Run(s *Session) error {
 	}
 	if fields := n.fields(); len(fields) > 0 {
 		b.WriteString("FIELDS:\n")
-		o.list(&b, fields, 1, map[string]bool{})
+		o.visit(fields, 1, map[string]bool{}, func(f schemaField, level int) { o.field(&b, f, level) })
 	}
 	b.WriteString("\n")
 	_, err = s.Stdout.Write([]byte(b.String()))
 	return err
 }
 
-func (o *explainOptions) list(b *strings.Builder, fields []schemaField, level int, seen map[string]bool) {
+func (o *explainOptions) field(b *strings.Builder, f schemaField, level int) {
 	indent := strings.Repeat("  ", level)
-	for _, f := range fields {
-		fmt.Fprintf(b, "%s%s\t<%s>", indent, f.name, f.node.typeName())
-		if f.required {
-			b.WriteString(" -required-")
-		}
-		if enum := f.node.enum(); len(enum) > 0 {
-			b.WriteString("\n" + indent + "enum: ")
-			for i, e := range enum {
-				if i == 4 {
-					b.WriteString(", ....")
-					break
-				}
-				if i > 0 {
-					b.WriteString(", ")
-				}
-				if e == "" {
-					e = `""`
-				}
-				b.WriteString(e)
-			}
-		}
-		b.WriteString("\n")
-		if !o.recursive {
-			text := f.text
-			if text == "" {
-				text = "<no description>"
-			}
-			for _, l := range wrap(text, 78-len(indent)) {
-				b.WriteString(indent + "  " + l + "\n")
-			}
-			b.WriteString("\n")
-			continue
-		}
-		key := f.node.element().key()
-		if key != "" && seen[key] {
-			continue
-		}
-		if key != "" {
-			seen[key] = true
-		}
-		o.list(b, f.node.fields(), level+1, seen)
-		delete(seen, key)
+	fmt.Fprintf(b, "%s%s\t<%s>", indent, f.name, f.node.typeName())
+	if f.required {
+		b.WriteString(" -required-")
 	}
+	if enum := f.node.enum(); len(enum) > 0 {
+		b.WriteString("\n" + indent + "enum: ")
+		for i, e := range enum {
+			if i == 4 {
+				b.WriteString(", ....")
+				break
+			}
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			if e == "" {
+				e = `""`
+			}
+			b.WriteString(e)
+		}
+	}
+	b.WriteString("\n")
+	if o.recursive {
+		return
+	}
+	text := f.text
+	if text == "" {
+		text = "<no description>"
+	}
+	for _, l := range wrap(text, 78-len(indent)) {
+		b.WriteString(indent + "  " + l + "\n")
+	}
+	b.WriteString("\n")
 }
 
 func (n schemaNode) key() string {

@@ -200,38 +200,9 @@ func (o *proxyOptions) serve(s *Session, c *Client, r *network.Request, spawn fu
 	if resp == nil {
 		return text(502, "Bad Gateway")
 	}
-	header := network.Header{"Cache-Control": {"no-cache, private"}}
-	for _, w := range resp.Warnings {
-		header["Warning"] = append(header["Warning"], fmt.Sprintf("299 - %q", w))
-	}
-	out := &network.Response{Status: resp.Code, Header: header}
-	switch {
-	case resp.Watch != nil:
-		header.Set("Content-Type", "application/json")
-		out.Stream = s.Proc.Kernel().NewPipe(0)
-		spawn("kubectl proxy", func(p *kernel.Proc) int { return o.watch(s, p, resp.Watch, out.Stream) })
-	case resp.Stream != nil:
-		header.Set("Content-Type", "text/plain")
-		out.Stream = s.Proc.Kernel().NewPipe(0)
-		spawn("kubectl proxy", func(*kernel.Proc) int {
-			defer out.Stream.CloseWrite()
-			defer resp.Stream.Close()
-			if resp.Stream.Run(rest.StreamOptions{Stdout: out.Stream}) != nil {
-				return 1
-			}
-			return 0
-		})
-	default:
-		contentType, body, err := s.encode(req, resp)
-		if err != nil {
-			return text(500, err.Error())
-		}
-		if contentType != "" {
-			header.Set("Content-Type", contentType)
-		}
-		out.Body = body
-	}
-	return out
+	wire := Wire{Kernel: s.Proc.Kernel(), Spawn: func(fn func(*kernel.Proc) int) { spawn("kubectl proxy", fn) },
+		Encode: s.encode, EncodeEvent: s.encodeEvent}
+	return wire.Answer(req, resp)
 }
 
 // encode writes an answer as bytes; the host's encoder knows the API's forms best.
@@ -256,35 +227,6 @@ func (s *Session) encodeEvent(e rest.Event) ([]byte, error) {
 	}
 	line, err := json.Marshal(metav1.WatchEvent{Type: string(e.Type), Object: metav1.RawExtension{Raw: raw}})
 	return append(line, '\n'), err
-}
-
-// watch writes events, one a line, until the watch or its reader ends.
-func (o *proxyOptions) watch(s *Session, p *kernel.Proc, w rest.Watch, out *kernel.Pipe) int {
-	defer out.CloseWrite()
-	defer w.Stop()
-	var q kernel.WaitQueue
-	w.Notify(q.Wake)
-	for {
-		for {
-			e, ok := w.Next()
-			if !ok {
-				break
-			}
-			line, err := s.encodeEvent(e)
-			if err != nil {
-				return 1
-			}
-			if _, err := out.Write(line); err != nil {
-				return 0
-			}
-		}
-		if w.Done() {
-			return 0
-		}
-		if err := p.Wait(&q); err != nil {
-			return 0
-		}
-	}
 }
 
 func (o *proxyOptions) file(s *Session, name string) *network.Response {

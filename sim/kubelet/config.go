@@ -436,9 +436,9 @@ func (k *Kubelet) checkVolume(p *pod, v *volume) error {
 		return err
 	case s.HostPath != nil:
 		v.base = s.HostPath.Path
-		v.fs = p.node.fs
+		v.fs = k.hostFS(p.node)
 		if t := s.HostPath.Type; t != nil && (*t == "Directory" || *t == "File" || *t == "Socket") {
-			if _, err := p.node.fs.Stat(s.HostPath.Path); err != nil {
+			if _, err := v.fs.Stat(s.HostPath.Path); err != nil {
 				return fmt.Errorf("hostPath type check failed: %s is not a %s", s.HostPath.Path, strings.ToLower(string(*t)))
 			}
 		}
@@ -457,6 +457,10 @@ func (k *Kubelet) checkVolume(p *pod, v *volume) error {
 		if claim.Spec.VolumeName == "" {
 			return fmt.Errorf("persistentvolumeclaim %q is not bound", name)
 		}
+		if dir := k.nodeDirOf(claim.Spec.VolumeName); dir != "" {
+			v.fs, v.base = k.hostFS(p.node), dir
+			return nil
+		}
 		v.fs = k.persistent(claim.Spec.VolumeName)
 		p.ownVolume(v)
 	}
@@ -466,9 +470,13 @@ func (k *Kubelet) checkVolume(p *pod, v *volume) error {
 func (k *Kubelet) persistent(name string) *vfs.FS {
 	f := k.volumes[name]
 	if f == nil {
-		f = vfs.New(k.Clock.Now)
+		if strings.HasPrefix(name, hostPrefix) {
+			f = k.nodeRoot()
+		} else {
+			f = vfs.New(k.Clock.Now)
+			_ = f.Chmod("/", 0o777)
+		}
 		f.SetLimit(k.Runtime.FileLimit)
-		_ = f.Chmod("/", 0o777)
 		k.volumes[name] = f
 	}
 	return f
@@ -590,7 +598,7 @@ func (k *Kubelet) volumeFiles(p *pod, spec *corev1.Volume, tokens bool) ([]file,
 			case src.ServiceAccountToken != nil:
 				part = []file{{path: src.ServiceAccountToken.Path, mode: m}}
 				if tokens {
-					part[0].data = []byte(k.token(p))
+					part[0].data = []byte(k.token(p, src.ServiceAccountToken))
 				}
 			}
 			if err != nil {
@@ -607,9 +615,9 @@ func (k *Kubelet) volumeFiles(p *pod, spec *corev1.Volume, tokens bool) ([]file,
 	return out, err
 }
 
-func (k *Kubelet) token(p *pod) string {
+func (k *Kubelet) token(p *pod, projection *corev1.ServiceAccountTokenProjection) string {
 	if k.Token != nil {
-		return k.Token(p.obj.Namespace, p.obj.Spec.ServiceAccountName, p.obj.Name)
+		return k.Token(p.obj, projection)
 	}
 	e := base64.RawURLEncoding.EncodeToString
 	return e([]byte(`{"alg":"RS256","kid":"kubonsai"}`)) + "." + e([]byte(`{"sub":"system:serviceaccount:`+p.obj.Namespace+":"+p.obj.Spec.ServiceAccountName+`"}`)) + "." + e([]byte("not a signature"))

@@ -65,8 +65,8 @@ type Options struct {
 	// ImagesPresent says that every image that exists is on every node already,
 	// as on the recorded cluster.
 	ImagesPresent bool
-	// Token makes the content of a service account token; nil is a placeholder.
-	Token func(namespace, serviceAccount, pod string) string
+	// Token makes the service account token that a volume of a pod asks for; nil is a placeholder.
+	Token func(pod *corev1.Pod, projection *corev1.ServiceAccountTokenProjection) string
 	// HealthCheck is who answers at a port of a node that nothing is bound to: kube-proxy for
 	// load balancers; nil, or a nil result, is nobody.
 	HealthCheck func(node string, port int) network.Handler
@@ -92,6 +92,7 @@ type Kubelet struct {
 	secrets        *client.Informer[*corev1.Secret]
 	services       *client.Informer[*corev1.Service]
 	claims         *client.Informer[*corev1.PersistentVolumeClaim]
+	pvs            *client.Informer[*corev1.PersistentVolume]
 	rand           *seed.Stream
 	nodes          map[string]*node
 	order          []string
@@ -125,7 +126,6 @@ type node struct {
 	spill   int
 	stopped bool
 	since   time.Time
-	fs      *vfs.FS
 
 	usedCPU, usedMemory, podCount int64 // of the pods admitted
 }
@@ -146,7 +146,8 @@ func New(o Options) *Kubelet {
 		conditions: map[conditionsKey][]corev1.PodCondition{}, restored: map[string]*savedPod{}, savedGen: map[string]uint64{},
 		pods: client.InformerFor[*corev1.Pod](o.Factory), nodesInf: client.InformerFor[*corev1.Node](o.Factory),
 		configs: client.InformerFor[*corev1.ConfigMap](o.Factory), secrets: client.InformerFor[*corev1.Secret](o.Factory),
-		services: client.InformerFor[*corev1.Service](o.Factory), claims: client.InformerFor[*corev1.PersistentVolumeClaim](o.Factory)}
+		services: client.InformerFor[*corev1.Service](o.Factory), claims: client.InformerFor[*corev1.PersistentVolumeClaim](o.Factory),
+		pvs: client.InformerFor[*corev1.PersistentVolume](o.Factory)}
 	o.Runtime.Changed = func(c *container.Container) { k.dirty[c.Sandbox().UID] = true }
 	return k
 }
@@ -179,7 +180,7 @@ func (k *Kubelet) AddNode(cfg NodeConfig) error {
 	i := len(k.order)
 	n := &node{NodeConfig: cfg, index: i, addr: k.nodeAddr(i), hostIPs: []corev1.HostIP{{IP: k.nodeAddr(i).String()}}, images: map[string]*image.Image{}, pulling: map[string]int{}, nextIP: 2,
 		rec:   client.NewRecorder(k.Client, k.Clock, "kubelet", cfg.Name),
-		phase: time.Duration(k.rand.IntN(1000)) * time.Millisecond, fs: vfs.New(k.Clock.Now)}
+		phase: time.Duration(k.rand.IntN(1000)) * time.Millisecond}
 	k.joinNetwork(n)
 	k.nodes[cfg.Name], k.order = n, append(k.order, cfg.Name)
 	if _, ok := k.nodesInf.Get("", cfg.Name); ok {
@@ -376,6 +377,11 @@ func (k *Kubelet) RemoveNode(name string) error {
 	k.order[k.nodes[name].index] = ""
 	delete(k.nodes, name)
 	k.dirty[nodesDirty] = true
+	if files := hostPrefix + name; k.volumes[files] != nil { // another node of that name begins anew
+		delete(k.volumes, files)
+		delete(k.savedGen, files)
+		k.persistent(files)
+	}
 	return nil
 }
 

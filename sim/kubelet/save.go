@@ -1,7 +1,7 @@
 // What the kubelets keep over a restart of the simulation, as records by key:
 // kubelet/pod/<uid> for a pod's containers, kubelet/images for what the nodes
 // have pulled, kubelet/stopped for nodes that are off, kubelet/pv/<name> for
-// persistent volumes.
+// persistent volumes and the nodes' own files.
 
 package kubelet
 

@@ -517,19 +517,26 @@ func nodeDelete(r *run, args []string) error {
 	return r.step("💀", fmt.Sprintf("Node %s was successfully deleted.", args[0]), 0)
 }
 
-func nodeStop(r *run, args []string) error {
+// namedNode is the cluster and the node, by its number and name, that the
+// arguments of minikube node VERB are about.
+func (r *run) namedNode(verb string, args []string) (c provision.Cluster, i int, name string, err error) {
 	if len(args) == 0 {
-		return usage("Usage: minikube node stop NODE_NAME")
+		return nil, 0, "", usage("Usage: minikube node %s NODE_NAME", verb)
 	}
-	c, err := r.existing()
+	if c, err = r.existing(); err != nil {
+		return nil, 0, "", err
+	}
+	if i, err = r.node(c, args[0]); err != nil {
+		return nil, 0, "", err
+	}
+	return c, i, c.Spec().Nodes[i].Name, nil
+}
+
+func nodeStop(r *run, args []string) error {
+	c, _, name, err := r.namedNode("stop", args)
 	if err != nil {
 		return err
 	}
-	i, err := r.node(c, args[0])
-	if err != nil {
-		return err
-	}
-	name := c.Spec().Nodes[i].Name
 	if err := errors.Join(r.step("✋", fmt.Sprintf("Stopping node %q  ...", name), 0), r.step("🛑", fmt.Sprintf("Powering off %q via SSH ...", name), stopTime)); err != nil {
 		return errInterrupted
 	}
@@ -542,18 +549,10 @@ func nodeStop(r *run, args []string) error {
 }
 
 func nodeStart(r *run, args []string) error {
-	if len(args) == 0 {
-		return usage("Usage: minikube node start NODE_NAME")
-	}
-	c, err := r.existing()
+	c, i, name, err := r.namedNode("start", args)
 	if err != nil {
 		return err
 	}
-	i, err := r.node(c, args[0])
-	if err != nil {
-		return err
-	}
-	name := c.Spec().Nodes[i].Name
 	if !c.Stopped(name) {
 		return r.step("🙄", name+" is already running", 0)
 	}

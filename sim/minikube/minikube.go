@@ -319,12 +319,51 @@ func (r *run) flag(name string) bool {
 	return v
 }
 
+// ssh runs a command on a node, or a shell, as the user of minikube's machines.
+func (r *run) ssh(node string, args []string) error {
+	c, err := r.running()
+	if err != nil {
+		return err
+	}
+	i := 0
+	if node != "" {
+		if i, err = r.node(c, node); err != nil {
+			return err
+		}
+	}
+	shell := c.Shell(c.Spec().Nodes[i].Name)
+	if shell == nil {
+		return exitMessage(80, "GUEST_STATUS", "%q host is not running, please start it", c.Spec().Nodes[i].Name)
+	}
+	const home = "/home/docker"
+	_ = shell.FS.MkdirAll(home, 0o755)
+	_ = shell.FS.Chown(home, userID, userID)
+	shell.User, shell.UID, shell.Dir, shell.Env["HOME"] = "docker", userID, home, home
+	command := []string{"bash"}
+	if len(args) > 0 {
+		command = append(command, "-c", strings.Join(args, " "))
+	}
+	code, _ := provision.RunOn(r.Context, shell, command)
+	if code == 0 {
+		return nil
+	}
+	if len(args) > 0 {
+		fmt.Fprintf(r.Stderr, "ssh: Process exited with status %d\n", code)
+		return exit(1)
+	}
+	return exit(code)
+}
+
+// userID is the number of the user docker on minikube's machines.
+const userID = 1000
+
 // passOn is minikube kubectl and minikube ssh: all after "--" is the command's.
 func (r *run) passOn(name string, args []string) error {
 	f := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.ParseErrorsAllowlist.UnknownFlags = true
 	r.commonFlags(f)
+	node := f.StringP("node", "n", "", "The node to ssh into")
 	own, rest := args, []string(nil)
 	if i := slices.Index(args, "--"); i >= 0 {
 		own, rest = args[:i], args[i+1:]
@@ -336,10 +375,7 @@ func (r *run) passOn(name string, args []string) error {
 		return exit(1)
 	}
 	if name == "ssh" {
-		if _, err := r.running(); err != nil {
-			return err
-		}
-		return exitMessage(1, "", "the simulation has no shell on its nodes: minikube ssh is not supported")
+		return r.ssh(*node, append(f.Args(), rest...))
 	}
 	c := r.Context.Clone()
 	if code := r.Kubectl(c, append([]string{"kubectl", "--cluster", r.profile}, rest...)); code != 0 {

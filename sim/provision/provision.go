@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/kubonsai/kubonsai/sim/program"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
 
@@ -119,6 +120,9 @@ type Cluster interface {
 	StartNode(name string) error
 	// Stopped reports whether a node does not run.
 	Stopped(name string) bool
+	// Shell is what programs find that root runs on a node, without streams and
+	// a process; nil when it does not run.
+	Shell(node string) *program.Context
 	// LoadImage puts an image onto nodes, HasImage reports whether it is there.
 	LoadImage(nodes []string, image string)
 	HasImage(node, image string) bool

@@ -42,6 +42,26 @@ type Request struct {
 	Wait func(fn func())
 }
 
+// Path is the URL path of an object, or of a collection (name ""), of a
+// resource; namespace and sub, a subresource, may be "".
+func Path(group, version, resource, namespace, name, sub string) string {
+	p := "/apis/" + group + "/" + version
+	if group == "" {
+		p = "/api/" + version
+	}
+	if namespace != "" {
+		p += "/namespaces/" + namespace
+	}
+	p += "/" + resource
+	if name != "" {
+		p += "/" + name
+	}
+	if sub != "" {
+		p += "/" + sub
+	}
+	return p
+}
+
 // Header holds the few header fields that the API looks at, by canonical name:
 // Accept, Content-Type, User-Agent, Impersonate-User ….
 type Header map[string]string

@@ -71,6 +71,7 @@ func TestNetworkTools(t *testing.T) {
 		{`curl -s web/echo --json '{"a":1}'`, "POST application/json  {\"a\":1}\n", "", 0},
 		{"curl -m 3 web/slow", "", "curl: (28) Operation timed out after 3000 milliseconds with 0 bytes received\n", 28},
 		{"curl -sS --connect-timeout 2 lost; echo $SECONDS", "2\n", "curl: (28) Failed to connect to lost port 80 after 2001 ms: Timeout was reached\n", 0},
+		{"curl web:99999", "", "curl: (3) URL rejected: Port number was not a decimal number between 0 and 65535\n", 3},
 		{"curl http://", "", "curl: (3) URL rejected: No host part in the URL\n", 3},
 		{"curl", "", "curl: (2) no URL specified\ncurl: try 'curl --help' or 'curl --manual' for more information\n", 2},
 		{"curl --bogus web", "", "curl: option --bogus: is unknown\ncurl: try 'curl --help' or 'curl --manual' for more information\n", 2},

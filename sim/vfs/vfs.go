@@ -62,6 +62,7 @@ const maxStored = 64 << 20
 
 type mount struct {
 	fs       *FS
+	dir      string // of fs
 	readOnly bool
 }
 
@@ -173,13 +174,27 @@ func (f *FS) grow(delta int64) error {
 
 // Mount shows sub at the path, which is made when it is missing. What was
 // there is hidden until Unmount.
-func (f *FS) Mount(p string, sub *FS, readOnly bool) {
+func (f *FS) Mount(p string, sub *FS, readOnly bool) { f.MountDir(p, sub, "/", readOnly) }
+
+// MountDir is Mount of a directory of sub. At "/" it is all that is seen.
+func (f *FS) MountDir(p string, sub *FS, dir string, readOnly bool) {
 	p = Clean(p)
-	_ = f.MkdirAll(p, 0o755)
-	if l, err := f.resolve(p, true); err == nil && l.fs == f && l.path != "/" {
-		p = l.path
+	if p != "/" {
+		_ = f.MkdirAll(p, 0o755)
+		if l, err := f.resolve(p, true); err == nil && l.fs == f && l.path != "/" {
+			p = l.path
+		}
 	}
-	f.mounts[p] = mount{fs: sub, readOnly: readOnly}
+	f.mounts[p] = mount{fs: sub, dir: Clean(dir), readOnly: readOnly}
+}
+
+// at is the root of what is mounted, as seen at outer.
+func (m *mount) at(outer, name string) (loc, error) {
+	l, err := m.fs.find(m.dir, true)
+	if err == nil {
+		l = loc{fs: l.fs, path: l.path, outer: outer, name: name, ent: l.ent, ro: m.readOnly || l.ro}
+	}
+	return l, err
 }
 
 // Unmount takes away what Mount put at the path.
@@ -256,6 +271,12 @@ func (f *FS) resolve(p string, follow bool) (loc, error) {
 	links := 0
 restart:
 	l := loc{fs: f, path: "/", outer: "/", ent: f.rootEntry(), ro: f.readOnly}
+	if m, ok := f.mounts["/"]; ok {
+		var err error
+		if l, err = m.at("/", ""); err != nil {
+			return loc{}, err
+		}
+	}
 	for rest != "" && rest != "/" {
 		var name string
 		name, rest, _ = strings.Cut(strings.TrimPrefix(rest, "/"), "/")
@@ -271,7 +292,10 @@ restart:
 			next.ro = false
 		}
 		if m, ok := l.fs.mounts[next.path]; ok {
-			next = loc{fs: m.fs, path: "/", outer: next.outer, name: name, ent: m.fs.rootEntry(), ro: m.readOnly || m.fs.readOnly}
+			var err error
+			if next, err = m.at(next.outer, name); err != nil {
+				return loc{}, err
+			}
 		} else {
 			next.ent = l.ent.child(name)
 		}

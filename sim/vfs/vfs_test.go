@@ -518,3 +518,46 @@ func TestOwner(t *testing.T) {
 		}
 	}
 }
+
+// A mounted directory is the directory itself: what one side writes the other
+// sees, and nothing above it is reached.
+func TestMountDir(t *testing.T) {
+	now := func() time.Time { return time.Unix(1, 0) }
+	disk, pod, jail := New(now), New(now), New(now)
+	if err := disk.MkdirAll("/srv/web/sub", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	pod.MountDir("/data", disk, "/srv/web", false)
+	pod.MountDir("/ro", disk, "/srv", true)
+	jail.MountDir("/", pod, "/data/sub", false)
+	write := func(f *FS, name, text string) {
+		t.Helper()
+		if err := f.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	write(pod, "/data/a", "1")
+	write(disk, "/srv/web/b", "2")
+	write(jail, "/c", "3")
+	for _, x := range []struct {
+		fs   *FS
+		name string
+		want string
+	}{
+		{disk, "/srv/web/a", "1"}, {pod, "/data/b", "2"}, {pod, "/ro/web/sub/c", "3"}, {jail, "/../c", "3"}, {disk, "/srv/web/sub/c", "3"},
+		{jail, "/a", ""}, {jail, "/data/a", ""},
+	} {
+		if b, err := x.fs.ReadFile(x.name); string(b) != x.want || (err == nil) != (x.want != "") {
+			t.Errorf("%s: %q %v", x.name, b, err)
+		}
+	}
+	if err := pod.WriteFile("/ro/x", nil, 0o644); !errors.Is(err, EROFS) {
+		t.Errorf("a read-only mount: %v", err)
+	}
+	if err := disk.RemoveAll("/srv/web"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pod.Stat("/data/b"); !errors.Is(err, ENOENT) {
+		t.Errorf("the directory is gone: %v", err)
+	}
+}

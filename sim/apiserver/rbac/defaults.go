@@ -3,8 +3,11 @@
 package rbac
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	rbacv1 "github.com/kubonsai/kubonsai/sim/api/rbac/v1"
 )
@@ -12,10 +15,12 @@ import (
 const (
 	reads  = "get list watch"
 	writes = "create delete deletecollection patch update"
+	all    = "create delete deletecollection get list patch update watch"
 )
 
 // defaults lists the roles: a name, who is bound to it (a group), and the
-// rules, one a line: verbs | API groups | resources, or verbs | paths.
+// rules, one a line: verbs | API groups | resources, or verbs | paths. Those
+// without rules are sums of others.
 var defaults = []struct{ name, group, rules string }{
 	{"cluster-admin", "system:masters", "*|*|*\n*|*"},
 	{"system:basic-user", "system:authenticated",
@@ -23,26 +28,68 @@ var defaults = []struct{ name, group, rules string }{
 	{"system:discovery", "system:authenticated",
 		"get|/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/"},
 	{"system:public-info-viewer", "system:authenticated system:unauthenticated", "get|/healthz /livez /readyz /version /version/"},
-	{"view", "", viewRules(reads)},
-	{"edit", "", viewRules(reads+" "+writes) + "\n" + editRules},
-	{"admin", "", viewRules(reads+" "+writes) + "\n" + editRules +
-		"\ncreate|authorization.k8s.io|localsubjectaccessreviews\n" + reads + " " + writes + "|rbac.authorization.k8s.io|roles rolebindings"},
+	{"system:service-account-issuer-discovery", "system:serviceaccounts",
+		"get|/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/"},
+	{"system:aggregate-to-view", "", reads + "||configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status\n" +
+		reads + "||bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status\n" +
+		reads + "||namespaces\n" +
+		reads + "|,events.k8s.io|events\n" +
+		reads + "|discovery.k8s.io|endpointslices\n" +
+		reads + "|apps|controllerrevisions daemonsets daemonsets/status deployments deployments/scale deployments/status replicasets replicasets/scale replicasets/status statefulsets statefulsets/scale statefulsets/status\n" +
+		reads + "|autoscaling|horizontalpodautoscalers horizontalpodautoscalers/status\n" +
+		reads + "|batch|cronjobs cronjobs/status jobs jobs/status\n" +
+		reads + "|extensions|daemonsets daemonsets/status deployments deployments/scale deployments/status ingresses ingresses/status networkpolicies replicasets replicasets/scale replicasets/status replicationcontrollers/scale\n" +
+		reads + "|policy|poddisruptionbudgets poddisruptionbudgets/status\n" +
+		reads + "|networking.k8s.io|ingresses ingresses/status networkpolicies\n" +
+		reads + "|resource.k8s.io|resourceclaims resourceclaims/status resourceclaimtemplates"},
+	{"system:aggregate-to-edit", "", reads + "||pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy\n" +
+		"impersonate||serviceaccounts\n" +
+		writes + "||pods pods/attach pods/exec pods/portforward pods/proxy\n" +
+		"create||pods/eviction\n" +
+		writes + "||configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy\n" +
+		"create||serviceaccounts/token\n" +
+		writes + "|,events.k8s.io|events\n" +
+		writes + "|apps|daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale\n" +
+		writes + "|autoscaling|horizontalpodautoscalers\n" +
+		writes + "|batch|cronjobs jobs\n" +
+		writes + "|extensions|daemonsets deployments deployments/rollback deployments/scale ingresses networkpolicies replicasets replicasets/scale replicationcontrollers/scale\n" +
+		writes + "|policy|poddisruptionbudgets\n" +
+		writes + "|networking.k8s.io|ingresses networkpolicies\n" +
+		all + "|coordination.k8s.io|leases\n" +
+		writes + "|resource.k8s.io|resourceclaims resourceclaimtemplates"},
+	{"system:aggregate-to-admin", "", "create|authorization.k8s.io|localsubjectaccessreviews\n" + all + "|rbac.authorization.k8s.io|rolebindings roles"},
+	{"view", "", ""},
+	{"edit", "", ""},
+	{"admin", "", ""},
 }
 
-const editRules = reads + "||pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy\n" +
-	writes + "||pods/attach pods/exec pods/portforward pods/proxy secrets\nimpersonate||serviceaccounts\ncreate||pods/eviction serviceaccounts/token"
+// aggregateTo labels the roles that are a part of another, whose name follows.
+const aggregateTo = "rbac.authorization.k8s.io/aggregate-to-"
 
-// viewRules are the objects of a namespace, but for its secrets.
-func viewRules(verbs string) string {
-	return verbs + "||configmaps persistentvolumeclaims pods replicationcontrollers replicationcontrollers/scale serviceaccounts services\n" +
-		reads + "||endpoints events limitranges namespaces namespaces/status persistentvolumeclaims/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status services/status\n" +
-		reads + "|discovery.k8s.io|endpointslices\n" +
-		verbs + "|apps|daemonsets deployments deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale\n" +
-		reads + "|apps|controllerrevisions daemonsets/status deployments/status replicasets/status statefulsets/status\n" +
-		verbs + "|autoscaling|horizontalpodautoscalers\n" +
-		verbs + "|batch|cronjobs jobs\n" +
-		verbs + "|policy|poddisruptionbudgets\n" +
-		verbs + "|networking.k8s.io|ingresses networkpolicies"
+// parts are, besides system:aggregate-to-*, those of the roles that are sums.
+var parts = map[string]string{"view": "edit", "edit": "admin"}
+
+// Aggregate is what the rules of a role that is a sum are: those of the
+// selected roles, which all must be sorted by name, each once.
+func Aggregate(role *rbacv1.ClusterRole, all []*rbacv1.ClusterRole) []rbacv1.PolicyRule {
+	var out []rbacv1.PolicyRule
+	for i := range role.AggregationRule.ClusterRoleSelectors {
+		selector, err := metav1.LabelSelectorAsSelector(&role.AggregationRule.ClusterRoleSelectors[i])
+		if err != nil {
+			continue
+		}
+		for _, r := range all {
+			if r.Name == role.Name || !selector.Matches(labels.Set(r.Labels)) {
+				continue
+			}
+			for _, rule := range r.Rules {
+				if !slices.ContainsFunc(out, func(o rbacv1.PolicyRule) bool { return reflect.DeepEqual(o, rule) }) {
+					out = append(out, rule)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // Defaults are the roles and bindings that a new cluster gets.
@@ -61,16 +108,32 @@ func Defaults() []metav1.Object {
 		}
 		out = append(out, b)
 	}
+	var roles []*rbacv1.ClusterRole
 	for _, d := range defaults {
 		r := &rbacv1.ClusterRole{}
 		r.TypeMeta, r.ObjectMeta = meta("ClusterRole", d.name)
+		to, isPart := strings.CutPrefix(d.name, "system:aggregate-to-")
+		if !isPart {
+			to, isPart = parts[d.name]
+		}
+		if isPart {
+			r.Labels[aggregateTo+to] = "true"
+		}
+		if d.rules == "" {
+			r.AggregationRule = &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{aggregateTo + d.name: "true"}}}}
+			r.Rules = Aggregate(r, roles)
+			roles = append(roles, r)
+			out = append(out, r)
+			continue
+		}
+		roles = append(roles, r)
 		for line := range strings.SplitSeq(d.rules, "\n") {
 			parts := strings.Split(line, "|")
 			rule := rbacv1.PolicyRule{Verbs: strings.Fields(parts[0])}
 			if len(parts) == 2 {
 				rule.NonResourceURLs = strings.Fields(parts[1])
 			} else {
-				rule.APIGroups, rule.Resources = []string{parts[1]}, strings.Fields(parts[2])
+				rule.APIGroups, rule.Resources = strings.Split(parts[1], ","), strings.Fields(parts[2])
 			}
 			r.Rules = append(r.Rules, rule)
 		}

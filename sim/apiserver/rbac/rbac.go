@@ -29,22 +29,10 @@ const suffix = ".rbac.authorization.k8s.io"
 func (a *Authorizer) visit(u *rest.User, namespace string, fn func(rule *rbacv1.PolicyRule, why string) bool) (problems []string) {
 	stopped := false
 	rules := func(ref rbacv1.RoleRef, namespace, why string) {
-		resource, key := "clusterroles"+suffix, store.Key{Name: ref.Name}
-		if ref.Kind == "Role" {
-			resource, key.Namespace = "roles"+suffix, namespace
-		}
-		key.Resource = resource
-		obj, err := a.store.Get(key)
-		if err != nil {
-			problems = append(problems, fmt.Sprintf("%s%s %q not found", strings.TrimSuffix(strings.TrimSuffix(resource, suffix), "s"), suffix, ref.Name))
+		list, ok := a.rulesOf(ref, namespace)
+		if !ok {
+			problems = append(problems, fmt.Sprintf("%s%s %q not found", strings.ToLower(ref.Kind), suffix, ref.Name))
 			return
-		}
-		list := []rbacv1.PolicyRule(nil)
-		switch r := obj.(type) {
-		case *rbacv1.ClusterRole:
-			list = r.Rules
-		case *rbacv1.Role:
-			list = r.Rules
 		}
 		for i := range list {
 			if !stopped && !fn(&list[i], why) {
@@ -80,6 +68,21 @@ func (a *Authorizer) visit(u *rest.User, namespace string, fn func(rule *rbacv1.
 		return !stopped
 	})
 	return problems
+}
+
+// rulesOf are the rules of the role that a binding in the namespace refers to.
+func (a *Authorizer) rulesOf(ref rbacv1.RoleRef, namespace string) (rules []rbacv1.PolicyRule, found bool) {
+	key := store.Key{Resource: "clusterroles" + suffix, Name: ref.Name}
+	if ref.Kind == "Role" {
+		key.Resource, key.Namespace = "roles"+suffix, namespace
+	}
+	switch r, _ := a.store.Get(key); r := r.(type) {
+	case *rbacv1.ClusterRole:
+		return r.Rules, true
+	case *rbacv1.Role:
+		return r.Rules, true
+	}
+	return nil, false
 }
 
 // applies returns the subject that the user is or belongs to, or nil.
@@ -133,22 +136,27 @@ func matches(r *rbacv1.PolicyRule, q *apiserver.AccessAttributes) bool {
 		return false
 	}
 	if q.Resource == "" {
-		return slices.ContainsFunc(r.NonResourceURLs, func(p string) bool {
-			prefix, open := strings.CutSuffix(p, "*")
-			return p == q.Path || open && strings.HasPrefix(q.Path, prefix)
-		})
-	}
-	if !has(r.APIGroups, q.Group) {
-		return false
+		return coversPath(r, q.Path)
 	}
 	full := q.Resource
 	if q.Subres != "" {
 		full += "/" + q.Subres
 	}
-	if !has(r.Resources, full) && (q.Subres == "" || !slices.Contains(r.Resources, "*/"+q.Subres)) {
-		return false
-	}
-	return len(r.ResourceNames) == 0 || slices.Contains(r.ResourceNames, q.Name)
+	return has(r.APIGroups, q.Group) && coversResource(r, full) &&
+		(len(r.ResourceNames) == 0 || slices.Contains(r.ResourceNames, q.Name))
+}
+
+func coversPath(r *rbacv1.PolicyRule, path string) bool {
+	return slices.ContainsFunc(r.NonResourceURLs, func(p string) bool {
+		prefix, open := strings.CutSuffix(p, "*")
+		return p == path || open && strings.HasPrefix(path, prefix)
+	})
+}
+
+// coversResource reports whether the rule is about the resource, which may be RESOURCE/SUBRESOURCE.
+func coversResource(r *rbacv1.PolicyRule, resource string) bool {
+	_, sub, _ := strings.Cut(resource, "/")
+	return has(r.Resources, resource) || sub != "" && slices.Contains(r.Resources, "*/"+sub)
 }
 
 // Rules implements apiserver.Authorizer.

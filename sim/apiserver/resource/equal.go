@@ -30,7 +30,9 @@ var (
 	podSpecType  = reflect.TypeFor[corev1.PodSpec]()
 )
 
-func equalValues(a, b reflect.Value) bool {
+// SameValue compares as the API does: empty and absent lists and maps are
+// equal, quantities compare by value.
+func SameValue(a, b reflect.Value) bool {
 	if !a.IsValid() || !b.IsValid() {
 		return a.IsValid() == b.IsValid()
 	}
@@ -45,25 +47,28 @@ func equalValues(a, b reflect.Value) bool {
 		return a.Interface().(time.Time).Equal(b.Interface().(time.Time))
 	}
 	switch a.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		if a.IsNil() || b.IsNil() {
-			return a.IsNil() == b.IsNil()
+	case reflect.String:
+		return a.String() == b.String()
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if !SameValue(a.Field(i), b.Field(i)) {
+				return false
+			}
 		}
-		if a.Kind() == reflect.Pointer && a.Pointer() == b.Pointer() {
-			return true
-		}
-		return equalValues(a.Elem(), b.Elem())
+		return true
+	case reflect.Pointer:
+		return a.Pointer() == b.Pointer() || !a.IsNil() && !b.IsNil() && SameValue(a.Elem(), b.Elem())
+	case reflect.Interface:
+		return SameValue(a.Elem(), b.Elem())
 	case reflect.Slice:
 		if a.Len() != b.Len() {
 			return false
 		}
-		if a.Len() > 0 && a.Pointer() == b.Pointer() {
+		if a.Len() == 0 || a.Pointer() == b.Pointer() {
 			return true
 		}
-		fallthrough
-	case reflect.Array:
 		for i := range a.Len() {
-			if !equalValues(a.Index(i), b.Index(i)) {
+			if !SameValue(a.Index(i), b.Index(i)) {
 				return false
 			}
 		}
@@ -72,35 +77,17 @@ func equalValues(a, b reflect.Value) bool {
 		if a.Len() != b.Len() {
 			return false
 		}
-		if a.Len() > 0 && a.Pointer() == b.Pointer() {
+		if a.Len() == 0 || a.Pointer() == b.Pointer() {
 			return true
 		}
 		for it := a.MapRange(); it.Next(); {
-			v := b.MapIndex(it.Key())
-			if !v.IsValid() || !equalValues(it.Value(), v) {
+			if v := b.MapIndex(it.Key()); !v.IsValid() || !SameValue(it.Value(), v) {
 				return false
 			}
 		}
 		return true
-	case reflect.Struct:
-		for i := range a.NumField() {
-			if !equalValues(a.Field(i), b.Field(i)) {
-				return false
-			}
-		}
-		return true
-	case reflect.String:
-		return a.String() == b.String()
-	case reflect.Bool:
-		return a.Bool() == b.Bool()
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return a.Int() == b.Int()
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return a.Uint() == b.Uint()
-	case reflect.Float32, reflect.Float64:
-		return a.Float() == b.Float()
 	}
-	return false
+	return a.Equal(b)
 }
 
 // internal marks a value that the server's message shows under Go field names.

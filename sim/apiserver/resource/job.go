@@ -17,6 +17,7 @@ import (
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	"github.com/kubonsai/kubonsai/sim/api/duration"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/api/timezone"
 )
 
 var (
@@ -374,8 +375,10 @@ func (v *validator) cronJob(spec *batchv1.CronJobSpec) {
 			v.invalid(specPath.Child("timeZone"), z, "timeZone must be nil or non-empty string")
 		case strings.EqualFold(*z, "Local"):
 			v.invalid(specPath.Child("timeZone"), z, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")
-		case strings.ContainsAny(*z, " .\\:") || strings.HasPrefix(*z, "-"):
-			v.invalid(specPath.Child("timeZone"), z, "unknown time zone "+*z)
+		default:
+			if _, err := timezone.Find(*z); err != nil {
+				v.invalid(specPath.Child("timeZone"), z, err.Error())
+			}
 		}
 	}
 	if spec.ConcurrencyPolicy == "" {

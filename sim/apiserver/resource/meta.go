@@ -369,9 +369,8 @@ func validateSelector(s *metav1.LabelSelector, path *field.Path) field.ErrorList
 	return errs
 }
 
-// semanticEqual compares API values: empty and absent lists and maps are equal,
-// quantities compare by value.
-func semanticEqual(a, b any) bool { return equalValues(reflect.ValueOf(a), reflect.ValueOf(b)) }
+// semanticEqual is SameValue of API values.
+func semanticEqual(a, b any) bool { return SameValue(reflect.ValueOf(a), reflect.ValueOf(b)) }
 
 // resetForStatus keeps of an update's metadata what a status update may not change.
 func resetForStatus(obj, oldObj metav1.Object) {

@@ -1,6 +1,6 @@
 // Package cronjob starts jobs at the times of a schedule, keeps a list of those
 // that run, and removes old ones beyond the history limits. schedule.go knows
-// when, zone.go in which time zone.
+// when.
 package cronjob
 
 import (
@@ -14,6 +14,7 @@ import (
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/api/timezone"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/clock"
 	"github.com/kubonsai/kubonsai/sim/controller"
@@ -204,7 +205,7 @@ func (c *Controller) start(cj *batchv1.CronJob) (next time.Duration, changed boo
 	if cj.Spec.TimeZone != nil {
 		name = *cj.Spec.TimeZone
 	}
-	z, err := findZone(name)
+	z, err := timezone.Find(name)
 	if err != nil {
 		c.recorder.Eventf(cj, controller.Warning, "UnknownTimeZone", "invalid timeZone: %q: %s", name, err)
 		return 0, false, nil
@@ -266,7 +267,7 @@ func (c *Controller) start(cj *batchv1.CronJob) (next time.Duration, changed boo
 			changed = true
 		}
 	}
-	job, created, err := c.create(cj, jobName, z.stamp(due))
+	job, created, err := c.create(cj, jobName, z.Stamp(due))
 	if err != nil || job == nil {
 		return 0, changed, err
 	}

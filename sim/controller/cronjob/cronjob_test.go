@@ -2,11 +2,11 @@ package cronjob
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	batchv1 "github.com/kubonsai/kubonsai/sim/api/batch/v1"
+	"github.com/kubonsai/kubonsai/sim/api/timezone"
 	ct "github.com/kubonsai/kubonsai/sim/controller/controllertest"
 	"github.com/kubonsai/kubonsai/sim/controller/job"
 )
@@ -19,7 +19,7 @@ func TestNext(t *testing.T) {
 		"0 0 29 2 *": "2028-02-29T00:00:00Z", "5 0 * mar-may SUN": "2026-03-01T00:05:00Z", "@hourly": "2026-02-28T00:00:00Z",
 		"@every 90s": "2026-02-28T00:00:00Z", "0 12 31 2 *": "0001-01-01T00:00:00Z", "0 9-17/4 * * 1-5": "2026-03-02T09:00:00Z",
 	} {
-		s, err := parseSchedule(text, &zone{})
+		s, err := parseSchedule(text, &timezone.Zone{})
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -29,33 +29,9 @@ func TestNext(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "* * * *", "60 * * * *", "a * * * *", "*/0 * * * *", "@nope"} {
-		if _, err := parseSchedule(bad, &zone{}); err == nil {
+		if _, err := parseSchedule(bad, &timezone.Zone{}); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
-	}
-}
-
-func TestZones(t *testing.T) {
-	for _, names := range zones {
-		for name := range strings.FieldsSeq(names) {
-			want, err := time.LoadLocation(name)
-			if err != nil {
-				t.Skip("no time zone database here")
-			}
-			z, err := findZone(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for at := time.Date(2026, 1, 1, 0, 30, 0, 0, time.UTC); at.Year() < 2028; at = at.Add(7 * time.Hour) {
-				if _, off := at.In(want).Zone(); time.Duration(off)*time.Second != z.at(at) {
-					t.Errorf("%s at %s: %v, want %ds", name, at, z.at(at), off)
-					break
-				}
-			}
-		}
-	}
-	if _, err := findZone("Nowhere/Land"); err == nil {
-		t.Error("an unknown zone was taken")
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kubonsai/kubonsai/sim/api/timezone"
 )
 
 // schedule finds due times.
@@ -17,7 +19,7 @@ type schedule struct {
 	every                         time.Duration // of @every; the fields are unused then
 	minute, hour, dom, month, dow uint64
 	anyDom, anyDow                bool
-	zone                          *zone
+	zone                          *timezone.Zone
 }
 
 var words = map[string]string{"yearly": "0 0 1 1 *", "annually": "0 0 1 1 *", "monthly": "0 0 1 * *",
@@ -29,7 +31,7 @@ const (
 )
 
 // parseSchedule reads a schedule that is meant in a time zone.
-func parseSchedule(text string, z *zone) (*schedule, error) {
+func parseSchedule(text string, z *timezone.Zone) (*schedule, error) {
 	s := &schedule{zone: z}
 	if word, ok := strings.CutPrefix(text, "@"); ok {
 		if d, ok := strings.CutPrefix(word, "every "); ok {
@@ -113,7 +115,7 @@ func (s *schedule) Next(t time.Time) time.Time {
 		return t.Add(s.every - time.Duration(t.Nanosecond()))
 	}
 	// The walk is over wall clock times, written as if they were UTC.
-	wall := s.zone.wall(t).Truncate(time.Minute).Add(time.Minute)
+	wall := s.zone.Wall(t).Truncate(time.Minute).Add(time.Minute)
 	for limit := wall.AddDate(5, 0, 0); wall.Before(limit); {
 		y, m, d := wall.Date()
 		switch {
@@ -127,7 +129,7 @@ func (s *schedule) Next(t time.Time) time.Time {
 			wall = time.Date(y, m, d, wall.Hour()+1, 0, 0, 0, time.UTC)
 		default:
 			wall = wall.Add(time.Duration(bits.TrailingZeros64(s.minute>>wall.Minute())) * time.Minute)
-			if due := s.zone.instant(wall); due.After(t) {
+			if due := s.zone.Instant(wall); due.After(t) {
 				return due
 			}
 			wall = wall.Add(time.Minute)

@@ -63,31 +63,11 @@ func New(c *client.Client, f *client.Factory) *Controller {
 		}
 		dc.queue.Add(client.Key(ds))
 	})
-	dc.pods.OnChange(dc.podChanged)
+	dc.pods.OnChange(func(old, pod *corev1.Pod) {
+		controller.EachOwner(dc.sets, gvk.Kind, func(ds *appsv1.DaemonSet) *metav1.LabelSelector { return ds.Spec.Selector }, old, pod, dc.queue.Add)
+	})
 	dc.nodes.OnChange(dc.nodeChanged)
 	return dc
-}
-
-func (c *Controller) podChanged(old, pod *corev1.Pod) {
-	for _, p := range []*corev1.Pod{old, pod} {
-		if p == nil {
-			continue
-		}
-		if ref := controller.ControllerRef(p); ref != nil {
-			if ref.Kind == gvk.Kind {
-				if ds, ok := c.sets.Get(p.Namespace, ref.Name); ok && ds.UID == ref.UID {
-					c.queue.Add(client.Key(ds))
-				}
-			}
-		} else if p == pod && p.DeletionTimestamp == nil && len(p.Labels) > 0 {
-			c.sets.Scan(p.Namespace, func(ds *appsv1.DaemonSet) bool {
-				if sel, err := metav1.LabelSelectorAsSelector(ds.Spec.Selector); err == nil && !sel.Empty() && sel.Matches(labels.Set(p.Labels)) {
-					c.queue.Add(client.Key(ds))
-				}
-				return true
-			})
-		}
-	}
 }
 
 func (c *Controller) nodeChanged(old, node *corev1.Node) {

@@ -49,30 +49,10 @@ func New(c *client.Client, f *client.Factory) *Controller {
 		}
 		sc.queue.Add(client.Key(set))
 	})
-	sc.pods.OnChange(sc.podChanged)
+	sc.pods.OnChange(func(old, pod *corev1.Pod) {
+		controller.EachOwner(sc.sets, gvk.Kind, func(set *appsv1.StatefulSet) *metav1.LabelSelector { return set.Spec.Selector }, old, pod, sc.queue.Add)
+	})
 	return sc
-}
-
-func (c *Controller) podChanged(old, pod *corev1.Pod) {
-	for _, p := range []*corev1.Pod{old, pod} {
-		if p == nil {
-			continue
-		}
-		if ref := controller.ControllerRef(p); ref != nil {
-			if ref.Kind == gvk.Kind {
-				if set, ok := c.sets.Get(p.Namespace, ref.Name); ok && set.UID == ref.UID {
-					c.queue.Add(client.Key(set))
-				}
-			}
-		} else if p == pod && p.DeletionTimestamp == nil && len(p.Labels) > 0 {
-			c.sets.Scan(p.Namespace, func(set *appsv1.StatefulSet) bool {
-				if sel, err := metav1.LabelSelectorAsSelector(set.Spec.Selector); err == nil && !sel.Empty() && sel.Matches(labels.Set(p.Labels)) {
-					c.queue.Add(client.Key(set))
-				}
-				return true
-			})
-		}
-	}
 }
 
 // pass is one look at a set.

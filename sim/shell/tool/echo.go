@@ -70,6 +70,31 @@ func Echo(args []string, escapes bool) string {
 	return text
 }
 
+// Escape is the character that a backslash and this letter stand for, wherever
+// backslashes have a meaning.
+func Escape(letter byte) (c byte, ok bool) {
+	const pairs = "n\nt\tr\ra\ab\be\x1bE\x1bf\fv\v"
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i] == letter {
+			return pairs[i+1], true
+		}
+	}
+	return 0, false
+}
+
+// Digits reads up to limit digits that s begins with.
+func Digits(s string, limit, base int) (n, count int) {
+	for count < limit && count < len(s) {
+		d, err := strconv.ParseUint(s[count:count+1], base, 8)
+		if err != nil {
+			break
+		}
+		n = n*base + int(d)
+		count++
+	}
+	return n, count
+}
+
 // Escapes interprets backslashes as echo -e and printf %b do. stop reports
 // that \c ended the output.
 func Escapes(s string, zero bool) (text string, stop bool) {
@@ -84,35 +109,15 @@ func Escapes(s string, zero bool) (text string, stop bool) {
 		}
 		i++
 		digits := func(limit, base int) (int, int) {
-			n, j := 0, 0
-			for j < limit && i+1+j < len(s) {
-				d, err := strconv.ParseUint(s[i+1+j:i+2+j], base, 8)
-				if err != nil {
-					break
-				}
-				n = n*base + int(d)
-				j++
-			}
-			i += j
-			return n, j
+			n, count := Digits(s[i+1:], limit, base)
+			i += count
+			return n, count
+		}
+		if c, ok := Escape(s[i]); ok {
+			b.WriteByte(c)
+			continue
 		}
 		switch c := s[i]; c {
-		case 'n':
-			b.WriteByte('\n')
-		case 't':
-			b.WriteByte('\t')
-		case 'r':
-			b.WriteByte('\r')
-		case 'a':
-			b.WriteByte(7)
-		case 'b':
-			b.WriteByte(8)
-		case 'e', 'E':
-			b.WriteByte(27)
-		case 'f':
-			b.WriteByte(12)
-		case 'v':
-			b.WriteByte(11)
 		case '\\':
 			b.WriteByte('\\')
 		case 'c':
