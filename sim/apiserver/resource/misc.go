@@ -97,6 +97,15 @@ func init() {
 		},
 	})
 	Register("runtimeclasses.node.k8s.io", &Strategy{
+		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
+			v := validator{errs: validateMeta(obj, false, dnsSubdomain)}
+			if h := obj.(*nodev1.RuntimeClass).Handler; h == "" {
+				v.required(field.NewPath("handler"), "")
+			} else {
+				v.check(nil, "handler", h, dnsLabel)
+			}
+			return v.errs
+		},
 		Columns: []column{nameColumn(), text("Handler", "The runtime's own name for it."), ageColumn()},
 		Row: func(obj metav1.Object, now time.Time) []any {
 			r := obj.(*nodev1.RuntimeClass)
@@ -140,7 +149,7 @@ func init() {
 
 func (v *validator) lease(s *coordinationv1.LeaseSpec) {
 	if d := s.LeaseDurationSeconds; d != nil && *d <= 0 {
-		v.invalid(specPath.Child("leaseDurationSeconds"), *d, notPositiveMessage)
+		v.invalid(specPath.Child("leaseDurationSeconds"), *d, "must be greater than 0")
 	}
 	if n := s.LeaseTransitions; n != nil && *n < 0 {
 		v.invalid(specPath.Child("leaseTransitions"), *n, negativeMessage)

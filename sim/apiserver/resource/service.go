@@ -35,6 +35,13 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			s, old := obj.(*corev1.Service), oldObj.(*corev1.Service)
 			s.Status = old.Status
+			if s.Spec.ClusterIP != old.Spec.ClusterIP && slices.Equal(s.Spec.ClusterIPs, old.Spec.ClusterIPs) { // the list follows
+				if s.Spec.ClusterIPs = slices.Clone(s.Spec.ClusterIPs); s.Spec.ClusterIP == "" {
+					s.Spec.ClusterIPs = nil
+				} else if len(s.Spec.ClusterIPs) > 0 {
+					s.Spec.ClusterIPs[0] = s.Spec.ClusterIP
+				}
+			}
 			clearServiceFields(s, old)
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
