@@ -806,3 +806,38 @@ func TestHelloServer(t *testing.T) {
 	resp, _ = s.(kubelet.Forwarder).Do(nil, &network.Request{Method: "GET", Path: "/"})
 	c.want(string(resp.Body), "Fed.")
 }
+
+// The rows are a real kubelet's: while a postStart hook runs, and until the
+// container of one that failed has ended, nothing is said of it.
+func TestFailingHooks(t *testing.T) {
+	tools(t, "sleep", "sh")
+	c := newCluster(t, 1)
+	c.watchPods()
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: post}, spec: {containers: [{name: c, image: "nginx:1.27", lifecycle: {postStart: {exec: {command: [sh, -c, "sleep 2; exit 5"]}}}}]}}`)
+	c.run(9 * time.Second)
+	for _, r := range c.rows {
+		if strings.Contains(r, "c=running") {
+			t.Error(r)
+		}
+	}
+	if last := c.pod("post").Status.ContainerStatuses[0]; last.State.Waiting == nil || last.State.Waiting.Reason != "CrashLoopBackOff" || last.RestartCount != 1 {
+		t.Errorf("%+v", last.State)
+	}
+	// the end of one container does not cut another's preStop hook short
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: pre}, spec: {containers: [{name: a, image: "nginx:1.27", lifecycle: {preStop: {exec: {command: [sleep, "3"]}}}}, {name: b, image: "nginx:1.27", command: [sh, -c, "trap 'exit 3' TERM; while true; do sleep 0.2; done"]}]}}`)
+	c.run(2 * time.Second)
+	c.delete("pre", 30)
+	c.run(2 * time.Second)
+	if c.pod("pre").Status.ContainerStatuses[0].State.Running == nil {
+		t.Error("the hook was cut short")
+	}
+	if events := c.events("pre"); strings.Contains(events, "FailedPreStopHook") {
+		t.Error(events)
+	}
+	// nothing of a pod whose initialization failed for good is ready
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: init}, spec: {restartPolicy: Never, initContainers: [{name: i, image: "busybox:1.36", command: [sh, -c, "exit 3"]}], containers: [{name: c, image: "nginx:1.27"}]}}`)
+	c.run(3 * time.Second)
+	if s := summary(c.pod("init")); !strings.Contains(s, "Ready=False(PodFailed) ContainersReady=False(PodFailed)") {
+		t.Error(s)
+	}
+}

@@ -111,7 +111,8 @@ type ctr struct {
 	pullOff   time.Duration
 	pullOffAt time.Time
 	probes    []*prober
-	hook      bool // postStart still runs
+	hook      bool   // preStop still runs
+	ended     func() // told of its end, before the kubelet acts on that
 	stopping  bool
 	restart   bool // the kubelet itself ends it, for another one
 	unseen    bool // it has ended, and no relist has found out
@@ -697,6 +698,8 @@ func (k *Kubelet) startContainer(p *pod, c *ctr, then func(failed bool)) {
 			c.backOff = 0
 		}
 		if c.backOff > 0 && now.Sub(c.cur.Finished) < c.backOff {
+			// The relist had found both that it had started and that it had ended, and looks once more.
+			p.changed = p.changed || c.reason == "PostStartHookError"
 			k.event(p, c.spec, c.kind, "Warning", "BackOff", fmt.Sprintf("Back-off restarting failed container %s in pod %s_%s(%s)", c.spec.Name, p.obj.Name, p.obj.Namespace, p.uid))
 			fail("CrashLoopBackOff", fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)", shortDuration(c.backOff), c.spec.Name, p.obj.Name, p.obj.Namespace, p.uid))
 			return
@@ -841,6 +844,10 @@ func (k *Kubelet) exited(p *pod, c *ctr, cur *container.Container) {
 	}
 	c.stopProbes()
 	k.dirty[string(p.uid)] = true
+	if ended := c.ended; ended != nil {
+		c.ended = nil
+		defer ended()
+	}
 	switch {
 	case p.terminating:
 		p.wake(2 * time.Millisecond)
@@ -871,9 +878,7 @@ func (k *Kubelet) postStart(p *pod, c *ctr, then func(failed bool)) {
 		go_()
 		return
 	}
-	c.hook = true
 	k.runHook(p, c, c.spec.Lifecycle.PostStart, func(err string) {
-		c.hook = false
 		if err == "" {
 			go_()
 			return
@@ -881,8 +886,13 @@ func (k *Kubelet) postStart(p *pod, c *ctr, then func(failed bool)) {
 		k.event(p, c.spec, c.kind, "Warning", "FailedPostStartHook", "PostStartHook failed")
 		k.event(p, c.spec, c.kind, "Normal", "Killing", "FailedPostStartHook")
 		c.reason, c.message = "PostStartHookError", err
+		fail := func() { then(true) }
+		if !c.running() {
+			fail()
+			return
+		}
+		c.ended = fail
 		c.cur.Stop(gracePeriod(p.obj))
-		then(true)
 	})
 }
 
@@ -998,7 +1008,9 @@ func (k *Kubelet) terminate(p *pod) {
 			continue
 		}
 		if c.stopping {
-			c.cur.Stop(grace) // a shorter grace period counts
+			if !c.hook || grace == 0 {
+				c.cur.Stop(grace) // a shorter grace period counts
+			}
 			continue
 		}
 		k.stopContainer(p, c, grace, "Stopping container "+c.spec.Name)
@@ -1020,9 +1032,10 @@ func (k *Kubelet) stopContainer(p *pod, c *ctr, grace time.Duration, message str
 		return
 	}
 	ended := false
+	c.hook = true
 	timer := k.Clock.After(grace, "preStop "+p.key, func() {
 		if !ended {
-			ended = true
+			ended, c.hook = true, false
 			cur.Stop(2 * time.Second)
 		}
 	})
@@ -1030,7 +1043,7 @@ func (k *Kubelet) stopContainer(p *pod, c *ctr, grace time.Duration, message str
 		if ended {
 			return
 		}
-		ended = true
+		ended, c.hook = true, false
 		timer.Stop()
 		if err != "" {
 			k.event(p, c.spec, c.kind, "Warning", "FailedPreStopHook", "PreStopHook failed")

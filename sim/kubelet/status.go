@@ -420,7 +420,7 @@ func Conditions(o *corev1.Pod, st *corev1.PodStatus, phase corev1.PodPhase, sand
 	switch {
 	case phase == "Succeeded":
 		ok, reason = false, "PodCompleted"
-	case phase == "Failed" && len(incomplete) == 0:
+	case phase == "Failed":
 		ok, reason = false, "PodFailed"
 	case len(unready) > 0:
 		ok, reason, message = false, "ContainersNotReady", "containers with unready status: "+bracket(unready)
