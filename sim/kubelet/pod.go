@@ -115,6 +115,7 @@ type ctr struct {
 	ended     func() // told of its end, before the kubelet acts on that
 	stopping  bool
 	restart   bool // the kubelet itself ends it, for another one
+	replace   bool // it has ended so
 	unseen    bool // it has ended, and no relist has found out
 }
 
@@ -693,11 +694,16 @@ func (k *Kubelet) startContainer(p *pod, c *ctr, then func(failed bool)) {
 		k.event(p, c.spec, c.kind, "Warning", "Failed", "Error: "+message)
 		fail(reason, message)
 	}
-	if c.exited() {
+	// A sync that has ended the container itself knows of the one before only.
+	last := c.cur
+	if c.replace {
+		last, c.replace = c.old, false
+	}
+	if last != nil && c.exited() {
 		if c.backOff > 0 && now.Sub(c.backOffAt) > 2*maxBackOff {
 			c.backOff = 0
 		}
-		if c.backOff > 0 && now.Sub(c.cur.Finished) < c.backOff {
+		if c.backOff > 0 && now.Sub(last.Finished) < c.backOff {
 			// The relist had found both that it had started and that it had ended, and looks once more.
 			p.changed = p.changed || c.reason == "PostStartHookError"
 			k.event(p, c.spec, c.kind, "Warning", "BackOff", fmt.Sprintf("Back-off restarting failed container %s in pod %s_%s(%s)", c.spec.Name, p.obj.Name, p.obj.Namespace, p.uid))
@@ -854,7 +860,7 @@ func (k *Kubelet) exited(p *pod, c *ctr, cur *container.Container) {
 		return
 	case c.restart:
 		// The sync that has ended the container starts the next one.
-		c.restart, p.quiet = false, true
+		c.restart, c.replace, p.quiet = false, true, true
 		p.wake(2 * time.Millisecond)
 		k.Clock.After(k.relist(p.node), "kubelet relist "+p.key, func() { p.wake(0) })
 		return
