@@ -841,3 +841,46 @@ func TestFailingHooks(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+func TestResize(t *testing.T) {
+	c := newCluster(t, 1)
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: "nginx:1.27", resizePolicy: [{resourceName: memory, restartPolicy: RestartContainer}], resources: {requests: {cpu: 100m, memory: 64Mi}}}]}}`)
+	c.run(3 * time.Second)
+	resize := func(name, resources string) {
+		t.Helper()
+		body := []byte(`{"spec":{"containers":[{"name":"c","resources":{"requests":` + resources + `}}]}}`)
+		r := c.api.Serve(&rest.Request{Method: "PATCH", Path: "/api/v1/namespaces/default/pods/" + name + "/resize", Body: body, Header: map[string]string{"Content-Type": "application/strategic-merge-patch+json"}})
+		if r.Code != 200 {
+			t.Fatal(r.Code, r.Object)
+		}
+	}
+	state := func(name string) string {
+		s := c.pod(name).Status
+		r := s.ContainerStatuses[0]
+		return sprint(r.Resources.Requests.Cpu().String(), r.Resources.Requests.Memory().String(), r.RestartCount, s.Conditions[0].Type, s.Conditions[0].Reason)
+	}
+	c.want(state("p"), "100m 64Mi 0 PodReadyToStartContainers ")
+	resize("p", `{"cpu":"200m"}`)
+	c.run(100 * time.Millisecond)
+	c.want(state("p"), "100m 64Mi 0 PodResizeInProgress ")
+	c.run(3 * time.Second)
+	c.want(state("p"), "200m 64Mi 0 PodReadyToStartContainers ")
+	resize("p", `{"memory":"96Mi"}`)
+	c.run(4 * time.Second)
+	c.want(state("p"), "200m 96Mi 1 PodReadyToStartContainers ")
+	for _, want := range []string{`Pod resize started: {"containers":[{"name":"c","resources":{"requests":{"cpu":"200m","memory":"64Mi"}}}],"generation":2}`,
+		"Container c resize requires restart", `Pod resize completed: {"containers":[{"name":"c","resources":{"requests":{"cpu":"200m","memory":"96Mi"}}}],"generation":3}`} {
+		if events := c.events("p"); !strings.Contains(events, want) {
+			t.Errorf("no %s in\n%s", want, events)
+		}
+	}
+	// what another pod has cannot be had
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: q}, spec: {containers: [{name: c, image: "nginx:1.27", resources: {requests: {cpu: 100m}}}]}}`)
+	c.run(3 * time.Second)
+	resize("q", `{"cpu":"2"}`)
+	c.run(3 * time.Second)
+	c.want(state("q"), "100m 0 0 PodResizePending Deferred")
+	c.delete("p", 0)
+	c.run(2 * time.Minute)
+	c.want(state("q"), "2 0 0 PodReadyToStartContainers ")
+}

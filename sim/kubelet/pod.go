@@ -91,6 +91,8 @@ type pod struct {
 
 	tookCPU, tookMemory int64
 	took                bool
+
+	resizing resizing
 }
 
 // ctr is one container of a pod over its restarts.
@@ -105,6 +107,9 @@ type ctr struct {
 	message string
 	ready   bool
 	started bool
+
+	granted *corev1.ResourceRequirements // what it has; nil before the pod is looked at
+	wanted  *corev1.ResourceRequirements // what it is being given
 
 	backOff   time.Duration
 	backOffAt time.Time
@@ -340,6 +345,7 @@ func (k *Kubelet) sync(p *pod) {
 		p.admitted = true
 		p.armDeadline()
 	}
+	k.resize(p)
 	if !p.quiet {
 		k.writeStatus(p)
 	}
@@ -408,18 +414,37 @@ func (k *Kubelet) admit(p *pod) bool {
 	}
 	n := p.node
 	wantCPU, wantMem := podRequests(p.obj)
-	alloc := obj.Status.Allocatable
-	lack := "Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d"
-	switch {
-	case n.podCount+1 > alloc.Pods().Value():
-		return reject("OutOfpods", lack, "pods", 1, n.podCount, alloc.Pods().Value())
-	case wantCPU > 0 && n.usedCPU+wantCPU > alloc.Cpu().MilliValue():
-		return reject("OutOfcpu", lack, "cpu", wantCPU, n.usedCPU, alloc.Cpu().MilliValue())
-	case wantMem > 0 && n.usedMemory+wantMem > alloc.Memory().Value():
-		return reject("OutOfmemory", lack, "memory", wantMem, n.usedMemory, alloc.Memory().Value())
+	if alloc := obj.Status.Allocatable; n.podCount+1 > alloc.Pods().Value() {
+		return reject("OutOfpods", lackMessage, "pods", 1, n.podCount, alloc.Pods().Value())
+	}
+	if message := k.lacks(p, wantCPU, wantMem); message != "" {
+		what, _, _ := strings.Cut(strings.TrimPrefix(message, lackMessage[:strings.Index(lackMessage, "%")]), ",")
+		return reject("OutOf"+what, "%s", message)
 	}
 	p.take(wantCPU, wantMem)
 	return true
+}
+
+const lackMessage = "Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d"
+
+// lacks says what the node has too little of for the pod to have this much, if anything.
+func (k *Kubelet) lacks(p *pod, cpu, mem int64) string {
+	obj, ok := k.nodesInf.Get("", p.node.Name)
+	if !ok {
+		return ""
+	}
+	usedCPU, usedMemory := p.node.usedCPU, p.node.usedMemory
+	if p.took {
+		usedCPU, usedMemory = usedCPU-p.tookCPU, usedMemory-p.tookMemory
+	}
+	alloc := obj.Status.Allocatable
+	switch {
+	case cpu > 0 && usedCPU+cpu > alloc.Cpu().MilliValue():
+		return fmt.Sprintf(lackMessage, "cpu", cpu, usedCPU, alloc.Cpu().MilliValue())
+	case mem > 0 && usedMemory+mem > alloc.Memory().Value():
+		return fmt.Sprintf(lackMessage, "memory", mem, usedMemory, alloc.Memory().Value())
+	}
+	return ""
 }
 
 // take and release keep the sums of what the node's pods ask for.
@@ -434,6 +459,10 @@ func (p *pod) release() {
 	}
 	p.took = false
 	p.node.usedCPU, p.node.usedMemory, p.node.podCount = p.node.usedCPU-p.tookCPU, p.node.usedMemory-p.tookMemory, p.node.podCount-1
+	for _, q := range p.node.deferred { // those that wait to grow
+		q.wake(time.Millisecond)
+	}
+	p.node.deferred = nil
 }
 
 // podRequests are the cpu in thousandths and the bytes of memory that the pod asks for.

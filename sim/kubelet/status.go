@@ -94,7 +94,11 @@ func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
 	s.Image, s.ImageID, s.ContainerID = cur.Image.Name, cur.Image.ID(), cur.URI()
 	s.RestartCount = int32(cur.Attempt)
 	s.Resources = noResources
-	if r := c.spec.Resources; len(r.Requests) > 0 || len(r.Limits) > 0 {
+	r := c.spec.Resources
+	if c.granted != nil {
+		r = *c.granted
+	}
+	if len(r.Requests) > 0 || len(r.Limits) > 0 {
 		s.Resources = &corev1.ResourceRequirements{Requests: r.Requests, Limits: r.Limits}
 		s.AllocatedResources = r.Requests
 	}
@@ -215,7 +219,7 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 	if p.terminating && p.noneStarted() && p.failReason == "" {
 		shown = "Pending" // what the last real look at it found
 	}
-	st.Conditions = k.sharedConditions(p.disruption(Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now)))
+	st.Conditions = p.resizing.with(k.sharedConditions(p.disruption(Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now))))
 	// The phase does not become final before everything has ended for sure.
 	if (phase == "Succeeded" || phase == "Failed") && !p.finished {
 		phase = old.Phase
@@ -370,7 +374,7 @@ func Conditions(o *corev1.Pod, st *corev1.PodStatus, phase corev1.PodPhase, sand
 	own := []corev1.PodConditionType{"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"}
 	out := make([]corev1.PodCondition, 0, max(len(own), len(o.Status.Conditions)))
 	for _, c := range o.Status.Conditions {
-		if !slices.Contains(own, c.Type) {
+		if !slices.Contains(own, c.Type) && c.Type != corev1.PodResizePending && c.Type != corev1.PodResizeInProgress {
 			out = append(out, c)
 		}
 	}

@@ -59,6 +59,7 @@ func Default() Chain {
 		LimitRanger,
 		ServiceAccount,
 		PodSecurity,
+		PodResize,
 		TaintNodesByCondition,
 		Priority,
 		RuntimeClass,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -105,6 +106,13 @@ func checkNamespace(a *attributes, ns *corev1.Namespace) error {
 		key := securityLabel + mode
 		if v, ok := ns.Labels[key]; ok && old[key] != v && !slices.Contains(securityLevels, v) {
 			return apierrors.NewInvalid(a.Kind.GroupKind(), a.Name, field.ErrorList{field.Invalid(field.NewPath("metadata", "labels").Key(key), v, "must be one of "+strings.Join(securityLevels, ", "))})
+		}
+		key += "-version"
+		if v, ok := ns.Labels[key]; ok && old[key] != v && v != "latest" {
+			minor, one := strings.CutPrefix(v, "v1.")
+			if n, err := strconv.Atoi(minor); !one || err != nil || n < 0 || strconv.Itoa(n) != minor {
+				return apierrors.NewInvalid(a.Kind.GroupKind(), a.Name, field.ErrorList{field.Invalid(field.NewPath("metadata", "labels").Key(key), v, `must be "latest" or "v1.x"`)})
+			}
 		}
 	}
 	enforce, _ := standards(ns.Labels)

@@ -265,6 +265,10 @@ spec:
 			`spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource`,
 			"spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
 		}},
+		{"stateful set's claims", `{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: s}, spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: i}]}}, volumeClaimTemplates: [{metadata: {name: v}}]}}`, []string{
+			`spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required`,
+			`spec.volumeClaimTemplates[0].spec.resources[storage]: Required value`,
+		}},
 		{"two volumes in one", `{apiVersion: v1, kind: PersistentVolume, metadata: {name: v}, spec: {capacity: {storage: 0}, accessModes: [ReadWriteOnce], hostPath: {path: /}, nfs: {server: s, path: /}, persistentVolumeReclaimPolicy: Recycle}}`, []string{
 			`spec.capacity[storage]: Invalid value: "0": must be greater than zero`,
 			`spec.nfs: Forbidden: may not specify more than 1 volume type`,
