@@ -193,7 +193,7 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 		st.Conditions = old.Conditions
 		return st
 	}
-	st.Resources = noResources
+	st.Resources, st.AllocatedResources = p.resources()
 	if p.showIP && p.ip.IsValid() {
 		st.PodIP, st.PodIPs = podIPs(p.ip, old)
 	}
@@ -248,6 +248,51 @@ type conditionsKey [5]struct {
 
 // maxConditions bounds the lists that are remembered to be shared.
 const maxConditions = 1024
+
+// resources are what the pod as a whole has, and what it was promised.
+func (p *pod) resources() (*corev1.ResourceRequirements, corev1.ResourceList) {
+	requests := func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Requests }
+	limits := func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Limits }
+	spec, old := &p.obj.Spec, &p.obj.Status
+	allocated := corev1.PodTotal(spec, requests)
+	if len(allocated) == 0 {
+		return noResources, nil
+	}
+	if p.resizing.pending.Type != "" || p.resizing.progress.Type != "" {
+		was := *spec
+		was.Containers = slices.Clone(spec.Containers)
+		for i := range was.Containers {
+			if c := p.ctr(was.Containers[i].Name); c != nil && c.granted != nil {
+				was.Containers[i].Resources = *c.granted
+			}
+		}
+		if spec = &was; p.resizing.pending.Type != "" {
+			allocated = corev1.PodTotal(spec, requests)
+		}
+	}
+	r := &corev1.ResourceRequirements{Requests: corev1.PodTotal(spec, requests), Limits: corev1.PodTotal(spec, limits)}
+	if old.Phase == corev1.PodRunning { // from now on read from the pod's cgroup
+		for name := range r.Requests {
+			if name != corev1.ResourceCPU && name != corev1.ResourceMemory {
+				delete(r.Requests, name)
+			}
+		}
+		for name := range r.Limits {
+			unlimited := func(c corev1.Container) bool { q, ok := c.Resources.Limits[name]; return !ok || q.IsZero() }
+			own := false
+			if spec.Resources != nil {
+				_, own = spec.Resources.Limits[name]
+			}
+			if name != corev1.ResourceCPU && name != corev1.ResourceMemory || !own && slices.ContainsFunc(spec.Containers, unlimited) {
+				delete(r.Limits, name)
+			}
+		}
+	}
+	if old.Resources != nil && sameResources(old.Resources, r) && sameQuantities(old.AllocatedResources, allocated) {
+		return old.Resources, old.AllocatedResources
+	}
+	return r, allocated
+}
 
 // sharedConditions is an equal list that other pods have, if there is one: pods
 // that start together become ready together.

@@ -148,7 +148,7 @@ type Settings struct {
 	CPU        float64               `json:"cpu_milli,omitempty"` // idle use
 	StopSignal string                `json:"stopSignal,omitempty"`
 	LibcLookup bool                  `json:"libcLookup,omitempty"` // its nslookup asks the C library: busybox before 1.29
-	Version    string                `json:"version,omitempty"` // ${VERSION}, when it is not the tag
+	Version    string                `json:"version,omitempty"`    // ${VERSION}, when it is not the tag
 }
 
 // Image is one image: a repository at a tag.
