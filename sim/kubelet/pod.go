@@ -412,6 +412,13 @@ func (k *Kubelet) admit(p *pod) bool {
 			return reject("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
 		}
 	}
+	if sc := p.obj.Spec.SecurityContext; sc != nil {
+		for _, s := range sc.Sysctls {
+			if name := strings.ReplaceAll(s.Name, "/", "."); !slices.Contains(safeSysctls, name) {
+				return reject("SysctlForbidden", "forbidden sysctl: %q not allowlisted", name)
+			}
+		}
+	}
 	n := p.node
 	wantCPU, wantMem := podRequests(p.obj)
 	if alloc := obj.Status.Allocatable; n.podCount+1 > alloc.Pods().Value() {
@@ -424,6 +431,12 @@ func (k *Kubelet) admit(p *pod) bool {
 	p.take(wantCPU, wantMem)
 	return true
 }
+
+// safeSysctls are those that a kubelet lets pods set.
+// https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#safe-and-unsafe-sysctls
+var safeSysctls = []string{"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range",
+	"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout",
+	"net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
 
 const lackMessage = "Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d"
 

@@ -190,7 +190,6 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 	}
 	if p.failReason != "" && !p.admitted { // rejected: nothing of it was ever there
 		st.Phase, st.HostIP, st.HostIPs = "Failed", "", nil
-		st.Conditions = old.Conditions
 		return st
 	}
 	st.Resources, st.AllocatedResources = p.resources()
