@@ -32,6 +32,8 @@ X
 		{"kubectl exec web --as=bob -- ls", "error: unable to upgrade connection: pods \"web\" is forbidden: User \"bob\" cannot create resource \"pods/exec\" in API group \"\" in the namespace \"default\"\n"},
 		{"kubectl port-forward web 8080:80 --as=bob", "error: error upgrading connection: unable to upgrade connection: pods \"web\" is forbidden: User \"bob\" cannot create resource \"pods/portforward\" in API group \"\" in the namespace \"default\"\n"},
 		{"kubectl exec far -- ls", "error: unable to upgrade connection: pod far does not have a host assigned\n"},
+		{"kubectl get cs 2>/dev/null; kubectl get cs nope", "NAME                 STATUS    MESSAGE   ERROR\ncontroller-manager   Healthy   ok        \netcd-0               Healthy   ok        \nscheduler            Healthy   ok        \nWarning: v1 ComponentStatus is deprecated in v1.19+\nError from server (NotFound): componentstatus \"nope\" not found\n"},
+		{"kubectl get clusterrole view -o jsonpath={.aggregationRule}", "{\"clusterRoleSelectors\":[{\"matchLabels\":{\"rbac.authorization.k8s.io/aggregate-to-view\":\"true\"}}]}"},
 		// names
 		{"kubectl exec old -- nslookup kubernetes.default", "Server:    10.96.0.10\nAddress 1: 10.96.0.10 kube-dns.kube-system.svc.cluster.local\n\nName:      kubernetes.default\nAddress 1: 10.96.0.1 kubernetes.default.svc.cluster.local\n"},
 		{"kubectl exec old -- nslookup nope | tail -1", "nslookup: can't resolve 'nope'\ncommand terminated with exit code 1\n\n"},

@@ -13,6 +13,7 @@ import (
 	apiregistrationv1 "github.com/kubonsai/kubonsai/sim/api/apiregistration/v1"
 	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
 	coordinationv1 "github.com/kubonsai/kubonsai/sim/api/coordination/v1"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	networkingv1 "github.com/kubonsai/kubonsai/sim/api/networking/v1"
 	nodev1 "github.com/kubonsai/kubonsai/sim/api/node/v1"
@@ -94,6 +95,22 @@ func init() {
 				}
 			}
 			return []any{s.Name, service, available, age(s, now)}
+		},
+	})
+	Register("componentstatuses", &Strategy{
+		Columns: []column{nameColumn(), text("Status", "Whether it is healthy."), text("Message", "What it says."), text("Error", "What is wrong with it.")},
+		Row: func(obj metav1.Object, _ time.Time) []any {
+			s := obj.(*corev1.ComponentStatus)
+			row := []any{s.Name, "Unknown", "", ""}
+			for _, c := range s.Conditions {
+				if c.Type == corev1.ComponentHealthy {
+					row[1], row[2], row[3] = "Unhealthy", c.Message, c.Error
+					if c.Status == corev1.ConditionTrue {
+						row[1] = "Healthy"
+					}
+				}
+			}
+			return row
 		},
 	})
 	Register("runtimeclasses.node.k8s.io", &Strategy{
