@@ -54,6 +54,9 @@ X
 		{`kubectl patch svc web -p '{"spec":{"clusterIP":"10.96.0.77"}}'`, "~ spec.clusterIPs[0]: Invalid value: [\"10.96.0.77\"]: may not change once set"},
 		{`kubectl patch pod web --type=json -p '[{"op":"replace","path":"/metadata/labels/new","value":"x"}]'`, "pod/web patched\n"},
 		{`kubectl patch pod web --subresource=resize -p '{"spec":{"containers":[{"name":"web","resources":{"requests":{"cpu":"500"}}}]}}'`, "~ Pod QOS Class may not change as a result of resizing"},
+		// kustomize
+		{"mkdir -p k l; printf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: c}\\n' > k/c.yaml; printf 'resources: [../k/c.yaml]\\n' > l/kustomization.yaml; printf 'namespace: nope\\nresources: [c.yaml]\\n' > k/kustomization.yaml; kubectl apply -k k", "Error from server (NotFound): error when creating \"k\": namespaces \"nope\" not found\n"},
+		{"kubectl apply -k l", "error: accumulating resources: accumulation err='accumulating resources from '../k/c.yaml': security; file '/home/reader/k/c.yaml' is not in or below '/home/reader/l'': must build at directory: '/home/reader/k/c.yaml': file is not directory\n"},
 		// drain
 		{"kubectl run v --image=nginx:1.27 --overrides='{\"spec\":{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]}}'; kubectl create deployment d --image=nginx:1.27; kubectl create pdb d --selector=app=d --min-available=1; kubectl rollout status deployment d", "-"},
 		{"kubectl drain kind-control-plane 2>&1 | tail -2", "cannot delete Pods that declare no controller (use --force to override): default/old, default/web\ncannot delete Pods with local storage (use --delete-emptydir-data to override): default/v\n"},

@@ -923,7 +923,7 @@ func (b *Builder) files() {
 		}
 	}
 	if o.Kustomize != "" {
-		b.addDocuments("", func() ([]byte, error) { return b.S.Kustomize(o.Kustomize) })
+		b.addDocuments(o.Kustomize, func() ([]byte, error) { return b.S.Kustomize(o.Kustomize) })
 	}
 }
 
