@@ -424,9 +424,8 @@ func (k *Kubelet) admit(p *pod) bool {
 	if alloc := obj.Status.Allocatable; n.podCount+1 > alloc.Pods().Value() {
 		return reject("OutOfpods", lackMessage, "pods", 1, n.podCount, alloc.Pods().Value())
 	}
-	if message := k.lacks(p, wantCPU, wantMem); message != "" {
-		what, _, _ := strings.Cut(strings.TrimPrefix(message, lackMessage[:strings.Index(lackMessage, "%")]), ",")
-		return reject("OutOf"+what, "%s", message)
+	if what, message := k.lacks(p, wantCPU, wantMem); what != "" {
+		return reject("OutOf"+string(what), "%s", message)
 	}
 	p.take(wantCPU, wantMem)
 	return true
@@ -441,10 +440,10 @@ var safeSysctls = []string{"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_ran
 const lackMessage = "Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d"
 
 // lacks says what the node has too little of for the pod to have this much, if anything.
-func (k *Kubelet) lacks(p *pod, cpu, mem int64) string {
+func (k *Kubelet) lacks(p *pod, cpu, mem int64) (what corev1.ResourceName, message string) {
 	obj, ok := k.nodesInf.Get("", p.node.Name)
 	if !ok {
-		return ""
+		return "", ""
 	}
 	usedCPU, usedMemory := p.node.usedCPU, p.node.usedMemory
 	if p.took {
@@ -453,11 +452,11 @@ func (k *Kubelet) lacks(p *pod, cpu, mem int64) string {
 	alloc := obj.Status.Allocatable
 	switch {
 	case cpu > 0 && usedCPU+cpu > alloc.Cpu().MilliValue():
-		return fmt.Sprintf(lackMessage, "cpu", cpu, usedCPU, alloc.Cpu().MilliValue())
+		return corev1.ResourceCPU, fmt.Sprintf(lackMessage, "cpu", cpu, usedCPU, alloc.Cpu().MilliValue())
 	case mem > 0 && usedMemory+mem > alloc.Memory().Value():
-		return fmt.Sprintf(lackMessage, "memory", mem, usedMemory, alloc.Memory().Value())
+		return corev1.ResourceMemory, fmt.Sprintf(lackMessage, "memory", mem, usedMemory, alloc.Memory().Value())
 	}
-	return ""
+	return "", ""
 }
 
 // take and release keep the sums of what the node's pods ask for.
@@ -480,22 +479,8 @@ func (p *pod) release() {
 
 // podRequests are the cpu in thousandths and the bytes of memory that the pod asks for.
 func podRequests(o *corev1.Pod) (cpu, mem int64) {
-	var side, sideMem int64
-	for i := range o.Spec.Containers {
-		r := o.Spec.Containers[i].Resources.Requests
-		cpu += r.Cpu().MilliValue()
-		mem += r.Memory().Value()
-	}
-	for i := range o.Spec.InitContainers {
-		c := &o.Spec.InitContainers[i]
-		rc, rm := c.Resources.Requests.Cpu().MilliValue(), c.Resources.Requests.Memory().Value()
-		if c.RestartPolicy != nil && *c.RestartPolicy == "Always" {
-			side, sideMem = side+rc, sideMem+rm
-			continue
-		}
-		cpu, mem = max(cpu, rc), max(mem, rm)
-	}
-	return cpu + side, mem + sideMem
+	total := corev1.PodTotal(&o.Spec, func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Requests })
+	return total.Cpu().MilliValue(), total.Memory().Value()
 }
 
 func (k *Kubelet) makeSandbox(p *pod) { k.sandboxAt(p, netip.Addr{}) }
@@ -569,7 +554,8 @@ func (p *pod) lostSandbox() {
 	p.sandbox, p.busy, p.again, p.initDone, p.showIP = nil, false, false, false, false
 	p.vols, p.mounted = nil, false
 	for _, c := range p.all() {
-		c.ready, c.started, c.hook, c.stopping, c.restart, c.unseen = false, false, false, false, false, false
+		c.ready, c.started, c.hook, c.stopping, c.restart, c.replace, c.unseen = false, false, false, false, false, false, false
+		c.ended = nil
 	}
 }
 

@@ -54,18 +54,18 @@ func (k *Kubelet) resize(p *pod) {
 		return corev1.PodCondition{Type: t, ObservedGeneration: p.obj.Generation, Status: "True", LastProbeTime: now, LastTransitionTime: now}
 	}
 	cpu, mem := podRequests(p.obj)
-	if message := k.lacks(p, cpu, mem); message != "" {
+	if what, message := k.lacks(p, cpu, mem); what != "" {
 		if !slices.Contains(p.node.deferred, p) {
 			p.node.deferred = append(p.node.deferred, p)
 		}
 		if z.pending.Type == "" || z.pending.Message != message {
 			z.pending = condition(corev1.PodResizePending)
 			z.pending.Reason, z.pending.Message = corev1.PodReasonDeferred, message
-			k.event(p, nil, 0, "Warning", "ResizeDeferred", "Pod resize Deferred: "+resources(p.obj, message))
+			k.event(p, nil, 0, "Warning", "ResizeDeferred", "Pod resize Deferred: "+summary(p.obj, message))
 		}
 		return
 	}
-	z.pending, z.progress, z.summary = corev1.PodCondition{}, condition(corev1.PodResizeInProgress), resources(p.obj, "")
+	z.pending, z.progress, z.summary = corev1.PodCondition{}, condition(corev1.PodResizeInProgress), summary(p.obj, "")
 	if p.took {
 		p.node.usedCPU, p.node.usedMemory = p.node.usedCPU+cpu-p.tookCPU, p.node.usedMemory+mem-p.tookMemory
 		p.tookCPU, p.tookMemory = cpu, mem
@@ -121,25 +121,25 @@ func (c *ctr) restartsFor(wanted *corev1.ResourceRequirements) bool {
 	return false
 }
 
-// resources is what events say of a pod's resources.
-func resources(o *corev1.Pod, problem string) string {
+// summary is what events say of a pod's resources.
+func summary(o *corev1.Pod, problem string) string {
 	type allocation struct {
 		Name      string                      `json:"name"`
 		Resources corev1.ResourceRequirements `json:"resources"`
 	}
-	summary := struct {
+	s := struct {
 		InitContainers []allocation `json:"initContainers,omitempty"`
 		Containers     []allocation `json:"containers,omitempty"`
 		Generation     int64        `json:"generation"`
 		Error          string       `json:"error,omitempty"`
 	}{Generation: o.Generation, Error: problem}
 	for i := range o.Spec.InitContainers {
-		summary.InitContainers = append(summary.InitContainers, allocation{o.Spec.InitContainers[i].Name, o.Spec.InitContainers[i].Resources})
+		s.InitContainers = append(s.InitContainers, allocation{o.Spec.InitContainers[i].Name, o.Spec.InitContainers[i].Resources})
 	}
 	for i := range o.Spec.Containers {
-		summary.Containers = append(summary.Containers, allocation{o.Spec.Containers[i].Name, o.Spec.Containers[i].Resources})
+		s.Containers = append(s.Containers, allocation{o.Spec.Containers[i].Name, o.Spec.Containers[i].Resources})
 	}
-	text, _ := json.Marshal(summary)
+	text, _ := json.Marshal(s)
 	return string(text)
 }
 
