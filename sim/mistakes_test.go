@@ -63,3 +63,14 @@ X
 		{"kubectl drain kind-control-plane --force --delete-emptydir-data --ignore-daemonsets --timeout=7s 2>&1 | grep -E '^(pod/web|error when.*global)' | sed 's/d-[a-z0-9]*-[a-z0-9]*/d-X/'", "pod/web evicted\nerror when evicting pods/\"d-X\" -n \"default\": global timeout reached: 7s\n"},
 	})
 }
+
+// https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#manually-create-a-long-lived-api-token-for-a-serviceaccount
+func TestSecretToken(t *testing.T) {
+	const secret = `printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: %s, annotations: {kubernetes.io/service-account.name: %s}}\ntype: kubernetes.io/service-account-token\n' `
+	runScript(t, Options{Seed: 1}, []scriptStep{
+		{"kubectl create sa robot; kubectl create rolebinding r --clusterrole=view --serviceaccount=default:robot; " + secret + "key robot | kubectl apply -f -; " + secret + "lost nobody | kubectl apply -f -; sleep 1", "-"},
+		{"kubectl get secrets --no-headers | awk '{print $1,$2,$3}'", "key kubernetes.io/service-account-token 3\n"},
+		{"T=$(kubectl get secret key -o jsonpath={.data.token} | base64 -d); kubectl --token=$T auth whoami -o jsonpath={.status.userInfo.username}; echo; kubectl --token=$T get pods; kubectl --token=$T get nodes", "system:serviceaccount:default:robot\nNo resources found in default namespace.\nError from server (Forbidden): nodes is forbidden: User \"system:serviceaccount:default:robot\" cannot list resource \"nodes\" in API group \"\" at the cluster scope\n"},
+		{"kubectl delete sa robot; sleep 1; kubectl get secrets; kubectl --token=$T get pods", "serviceaccount \"robot\" deleted from default namespace\nNo resources found in default namespace.\nerror: You must be logged in to the server (Unauthorized)\n"},
+	})
+}
