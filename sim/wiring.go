@@ -178,6 +178,7 @@ func (c *Cluster) wire(state *kept) error {
 	garbagecollector.New(manager, c.factory, discover)
 	namespace.New(manager, c.factory, discover)
 	serviceaccount.New(manager, c.factory, string(c.server.Authority().Certificate()))
+	serviceaccount.NewTokens(manager, c.factory, string(c.server.Authority().Certificate()), c.server)
 	clusterroleaggregation.New(manager, c.factory)
 	podgc.New(manager, c.factory)
 	validatingadmissionpolicystatus.New(manager, c.factory, c.server.Kinds)

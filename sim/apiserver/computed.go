@@ -5,6 +5,8 @@
 package apiserver
 
 import (
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/rest"
 )
@@ -13,6 +15,22 @@ import (
 // namespace and name, or the one object that is named. An object that is not
 // there is a NotFound error.
 type Compute func(namespace, name string) ([]metav1.Object, error)
+
+// componentStatuses are of the parts of the control plane that the server asks.
+func componentStatuses(_, name string) ([]metav1.Object, error) {
+	var out []metav1.Object
+	for _, part := range []string{"controller-manager", "etcd-0", "scheduler"} {
+		if name == "" || name == part {
+			s := &corev1.ComponentStatus{Conditions: []corev1.ComponentCondition{{Type: corev1.ComponentHealthy, Status: corev1.ConditionTrue, Message: "ok"}}}
+			s.APIVersion, s.Kind, s.Name = "v1", "ComponentStatus", part
+			out = append(out, s)
+		}
+	}
+	if out == nil {
+		return nil, apierrors.NewNotFound(metav1.GroupResource{Resource: "componentstatus"}, name)
+	}
+	return out, nil
+}
 
 // computed answers a get or a list of a kind that has Compute.
 func (c *call) computed() (*rest.Response, error) {

@@ -5,10 +5,12 @@ package apiserver
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/util/jsonpath"
 
@@ -134,6 +136,21 @@ func customStrategy(k *Kind, v *apiextensionsv1.CustomResourceDefinitionVersion,
 		s.Scale = customScale(v.Subresources.Scale)
 	}
 	s.Columns, s.Row = customTable(v.AdditionalPrinterColumns)
+	if len(v.SelectableFields) > 0 {
+		for _, f := range v.SelectableFields {
+			s.FieldNames = append(s.FieldNames, strings.TrimPrefix(f.JSONPath, "."))
+		}
+		s.Fields = func(obj metav1.Object) fields.Set {
+			out := fields.Set{}
+			for _, name := range s.FieldNames {
+				out[name] = ""
+				if v := at(tree(obj), name); v != nil {
+					out[name] = fmt.Sprint(v)
+				}
+			}
+			return out
+		}
+	}
 	return s
 }
 

@@ -177,15 +177,15 @@ func kindOf(data []byte) (metav1.GroupVersionKind, error) {
 
 // unrecognized is the error of a body whose kind could not be read.
 func unrecognized(want metav1.GroupVersionKind, err error, data []byte) error {
-	text := string(data)
-	if len(text) > 30 {
-		text = fmt.Sprintf("%s ...", text[:30])
+	shown, more := data, ""
+	if len(data) > 30 {
+		shown, more = data[:30], " ..."
 	}
-	for _, b := range []byte(text) {
-		if b < ' ' && b != '\n' && b != '\t' && b != '\r' || b == 0x7f {
-			text = fmt.Sprintf("%#v", []byte(text))
-			break
-		}
+	text := "<empty>"
+	if len(data) > 0 && data[0] == '{' {
+		text = string(shown) + more
+	} else if len(data) > 0 {
+		text = fmt.Sprintf("%x", shown) + more
 	}
 	return apierrors.NewBadRequest(fmt.Sprintf("the object provided is unrecognized (must be of type %s): %v (%s)", want.Kind, err, text))
 }

@@ -129,15 +129,28 @@ func validateMeta(k *Kind, m *metav1.ObjectMeta) field.ErrorList {
 	if k.Namespaced && m.Namespace == "" {
 		errs = append(errs, field.Required(path.Child("namespace"), ""))
 	}
+	errs = append(errs, validateTags(m)...)
+	for _, f := range m.Finalizers {
+		check(path.Child("finalizers"), f, validation.IsQualifiedName(f))
+	}
+	return errs
+}
+
+// validateTags validates labels and annotations.
+func validateTags(m *metav1.ObjectMeta) field.ErrorList {
+	path := field.NewPath("metadata")
+	var errs field.ErrorList
+	check := func(p *field.Path, value string, messages []string) {
+		for _, msg := range messages {
+			errs = append(errs, field.Invalid(p, value, msg))
+		}
+	}
 	for _, key := range sortedKeys(m.Labels) {
 		check(path.Child("labels"), key, validation.IsQualifiedName(key))
 		check(path.Child("labels"), m.Labels[key], validation.IsValidLabelValue(m.Labels[key]))
 	}
 	for _, key := range sortedKeys(m.Annotations) {
 		check(path.Child("annotations"), key, validation.IsQualifiedName(strings.ToLower(key)))
-	}
-	for _, f := range m.Finalizers {
-		check(path.Child("finalizers"), f, validation.IsQualifiedName(f))
 	}
 	return errs
 }
@@ -168,5 +181,5 @@ func validateMetaUpdate(m, old *metav1.ObjectMeta) field.ErrorList {
 	immutable("uid", m.UID == old.UID, m.UID)
 	immutable("creationTimestamp", m.CreationTimestamp.Equal(&old.CreationTimestamp), m.CreationTimestamp)
 	immutable("deletionTimestamp", m.DeletionTimestamp.Equal(old.DeletionTimestamp), m.DeletionTimestamp)
-	return errs
+	return append(errs, validateTags(m)...)
 }

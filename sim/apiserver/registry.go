@@ -59,6 +59,9 @@ func newRegistry() *registry {
 			k.ToStorage, k.FromStorage = c.to, c.from
 			k.Strategy = resource.For(c.key)
 		}
+		if k.Key == "componentstatuses" {
+			k.Compute = componentStatuses
+		}
 		r.byGVR[res.GroupVersionResource()] = k
 		if k.Storage == nil && r.byKey[k.Key] == nil {
 			r.byKey[k.Key] = k

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -347,10 +348,28 @@ func (c *call) bindToken(r *authenticationv1.TokenRequest, sa *corev1.ServiceAcc
 
 // sign makes a token of the usual form. The signature is a keyed digest that
 // this server alone checks; it protects nothing but the simulation.
-func (s *Server) sign(c claims) string {
+func (s *Server) sign(c any) string {
 	payload, _ := json.Marshal(c)
 	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"`+s.keyID()+`"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	return text + "." + s.signature(text)
+}
+
+// legacy is what the token in a Secret says, which lives as long as that.
+type legacy struct {
+	Issuer    string `json:"iss"`
+	Namespace string `json:"kubernetes.io/serviceaccount/namespace"`
+	Secret    string `json:"kubernetes.io/serviceaccount/secret.name"`
+	Account   string `json:"kubernetes.io/serviceaccount/service-account.name"`
+	UID       string `json:"kubernetes.io/serviceaccount/service-account.uid"`
+	Subject   string `json:"sub"`
+}
+
+const legacyIssuer = "kubernetes/serviceaccount"
+
+// SecretToken is the token that a Secret of type kubernetes.io/service-account-token
+// holds for an account.
+func (s *Server) SecretToken(sa *corev1.ServiceAccount, secret string) string {
+	return s.sign(legacy{legacyIssuer, sa.Namespace, secret, sa.Name, string(sa.UID), "system:serviceaccount:" + sa.Namespace + ":" + sa.Name})
 }
 
 func (s *Server) keyID() string {
@@ -388,6 +407,14 @@ func (s *Server) authenticate(token string, wanted []string) (user *rest.User, a
 	if err != nil || json.Unmarshal(data, &c) != nil {
 		return nil, nil, bad
 	}
+	if l := (legacy{}); json.Unmarshal(data, &l) == nil && l.Issuer == legacyIssuer {
+		secret, ok := s.lookup("secrets", l.Namespace, l.Secret).(*corev1.Secret)
+		if !ok || string(secret.Data[corev1.ServiceAccountTokenKey]) != token {
+			return nil, nil, fmt.Errorf("[invalid bearer token, service account token has been invalidated]")
+		}
+		c.Subject, c.Audience, c.Expires = l.Subject, wanted, math.MaxInt64
+		c.Kubernetes.Namespace, c.Kubernetes.ServiceAccount = l.Namespace, object{l.Account, l.UID}
+	}
 	refuse := func(format string, args ...any) (*rest.User, []string, error) {
 		return nil, nil, fmt.Errorf("[invalid bearer token, "+format+"]", args...)
 	}
@@ -419,7 +446,10 @@ func (s *Server) authenticate(token string, wanted []string) (user *rest.User, a
 	const extra = "authentication.kubernetes.io/"
 	user = &rest.User{Name: c.Subject, UID: k.ServiceAccount.UID,
 		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + k.Namespace, "system:authenticated"},
-		Extra:  map[string][]string{extra + "credential-id": {"JTI=" + c.ID}}}
+		Extra:  map[string][]string{}}
+	if c.ID != "" {
+		user.Extra[extra+"credential-id"] = []string{"JTI=" + c.ID}
+	}
 	for name, o := range map[string]*object{"pod": k.Pod, "node": k.Node} {
 		if o != nil {
 			user.Extra[extra+name+"-name"] = []string{o.Name}

@@ -4,6 +4,8 @@
 package apiserver
 
 import (
+	"net/netip"
+
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
@@ -40,6 +42,23 @@ func (c *call) allocate(obj, old metav1.Object) (release func(), err error) {
 	}
 	var errs field.ErrorList
 	spec := field.NewPath("spec")
+	// The cluster's networks are of IPv4 alone.
+	if p := svc.Spec.IPFamilyPolicy; before == nil && p != nil && *p == corev1.IPFamilyPolicyRequireDualStack {
+		errs = append(errs, field.Invalid(spec.Child("ipFamilyPolicy"), *p, "this cluster is not configured for dual-stack services"))
+	}
+	for i, f := range svc.Spec.IPFamilies {
+		if f == corev1.IPv6Protocol && svc.Spec.Type != corev1.ServiceTypeExternalName {
+			errs = append(errs, field.Invalid(spec.Child("ipFamilies").Index(i), f, "not configured on this cluster"))
+		}
+	}
+	for i, ip := range svc.Spec.ClusterIPs {
+		if _, err := netip.ParseAddr(ip); err != nil && ip != headless && ip != "" {
+			errs = append(errs, field.Invalid(spec.Child("clusterIPs").Index(i), ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+		}
+	}
+	if len(errs) > 0 {
+		return release, apierrors.NewInvalid(c.kind.GroupKind(), svc.Name, errs)
+	}
 	if err := c.allocateIP(svc, before, &ips); err != nil {
 		errs = append(errs, field.Invalid(spec.Child("clusterIPs"), svc.Spec.ClusterIPs, "failed to allocate IP "+svc.Spec.ClusterIP+": "+err.Error()))
 	}

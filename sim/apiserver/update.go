@@ -94,7 +94,7 @@ func (c *call) updating() updating {
 func (c *call) replace(old, obj metav1.Object, track bool) (metav1.Object, error) {
 	k := c.kind
 	m, om := obj.GetObjectMeta(), old.GetObjectMeta()
-	if m.UID != "" && m.UID != om.UID {
+	if m.UID != "" && m.UID != om.UID && c.verb != "patch" {
 		return nil, apierrors.NewConflict(c.gr(), om.Name, fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", m.UID, om.UID))
 	}
 	if track {

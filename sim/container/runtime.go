@@ -210,7 +210,11 @@ func (r *Runtime) layer(img *image.Image) *vfs.FS {
 	_ = f.Chmod("/root", 0o700)
 	f.AddDevices(r.randomReader())
 	if img.Base == "busybox" || img.Base == "alpine" {
-		_ = f.WriteFile("/bin/busybox", []byte("\x7fELF"), 0o755) // by this the tools know whose words to use
+		binary := "\x7fELF"
+		if img.LibcLookup {
+			binary += program.LibcLookup
+		}
+		_ = f.WriteFile("/bin/busybox", []byte(binary), 0o755) // by this the tools know whose words to use
 	}
 	stub := []byte("\x7fELF\x02\x01\x01\x00")
 	for _, t := range r.Images.Toolset(img.Tools) {

@@ -142,8 +142,11 @@ func CurrentRevision(c *client.Client, revisions []*appsv1.ControllerRevision, o
 }
 
 // TruncateRevisions deletes the oldest revisions beyond the limit, but none
-// that is live.
+// that is live. A negative limit keeps all.
 func TruncateRevisions(c *client.Client, revisions []*appsv1.ControllerRevision, limit int32, live func(*appsv1.ControllerRevision) bool) error {
+	if limit < 0 {
+		return nil
+	}
 	dead := slices.DeleteFunc(slices.Clone(revisions), live)
 	for _, r := range dead[:max(0, len(dead)-int(limit))] {
 		if err := client.Delete[*appsv1.ControllerRevision](c, r.Namespace, r.Name, client.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {

@@ -49,7 +49,7 @@ type remoteCommand struct {
 // translate is what the API server's stream translator makes of an error.
 func translate(err error) error {
 	var api *apierrors.StatusError
-	if errors.As(err, &api) || errors.As(err, new(rest.UpgradeError)) {
+	if errors.As(err, &api) {
 		return apierrors.NewInternalError(err)
 	}
 	return err

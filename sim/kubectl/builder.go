@@ -840,7 +840,7 @@ func (b *Builder) flatten(v visit) visit {
 			for _, item := range flatItems(i.Object) {
 				one, err := b.infoFor(item, i.Source)
 				if err != nil {
-					errs = append(errs, fmt.Errorf("unable to recognize %v", err))
+					errs = append(errs, listed{fmt.Errorf("unable to recognize %v", err)})
 					continue
 				}
 				if err := fn(one, nil); err != nil {
@@ -923,7 +923,7 @@ func (b *Builder) files() {
 		}
 	}
 	if o.Kustomize != "" {
-		b.addDocuments("", func() ([]byte, error) { return b.S.Kustomize(o.Kustomize) })
+		b.addDocuments(o.Kustomize, func() ([]byte, error) { return b.S.Kustomize(o.Kustomize) })
 	}
 }
 
@@ -1099,7 +1099,7 @@ func (b *Builder) decode(doc any, name string) (*Info, error) {
 	if md, there := m["metadata"]; there && md != nil {
 		mm, isMap := md.(tree.Map)
 		if !isMap {
-			return nil, fmt.Errorf("unable to decode %q: json: cannot unmarshal %s into Go struct field detectedMetadata.metadata of type v1.ObjectMeta", name, jsonType(md))
+			return nil, fmt.Errorf("unable to decode %q: json: cannot unmarshal %s into Go struct field metadataOnlyObject.metadata of type v1.ObjectMeta", name, jsonType(md))
 		}
 		for _, f := range []string{"labels", "annotations"} {
 			for k, v := range tree.Sub(mm, f) {

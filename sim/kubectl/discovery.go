@@ -174,10 +174,11 @@ func (c *Client) discover() (*Mapper, error) {
 	return m, nil
 }
 
-// ForKind finds the resource of a kind; version "" takes the preferred one.
+// ForKind finds the resource of a kind, which may be in lower case altogether;
+// version "" takes the preferred one.
 func (m *Mapper) ForKind(gk metav1.GroupKind, version string) (*Mapping, error) {
 	for _, e := range m.All {
-		if e.Group == gk.Group && e.Kind == gk.Kind && (version == "" || e.Version == version) {
+		if e.Group == gk.Group && (e.Kind == gk.Kind || strings.ToLower(e.Kind) == gk.Kind) && (version == "" || e.Version == version) {
 			return e, nil
 		}
 	}

@@ -127,6 +127,14 @@ func AddSource(verb, source string, err error) error {
 	return fmt.Errorf("error when %s %q: %v", verb, source, err)
 }
 
+func lines(a Aggregate) string {
+	var b strings.Builder
+	for _, e := range a.flat() {
+		b.WriteString(messageFor(e) + "\n")
+	}
+	return b.String()
+}
+
 // explainError is the text for stderr and the exit status.
 func explainError(err error) (string, int) {
 	if a, ok := err.(Aggregate); ok {
@@ -147,13 +155,9 @@ func explainError(err error) (string, int) {
 	case *noResourceMatch:
 		return e.Error(), 1
 	case listed:
-		return messageFor(e.error) + "\n", 1
+		return lines(Aggregate{e.error}), 1
 	case Aggregate:
-		var b strings.Builder
-		for _, one := range e.flat() {
-			b.WriteString(messageFor(one) + "\n")
-		}
-		return b.String(), 1
+		return lines(e), 1
 	case *rest.ExitError:
 		return e.Error(), e.Code
 	}

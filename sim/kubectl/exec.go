@@ -154,7 +154,7 @@ func (s *Session) exec(pod *corev1.Pod, container string, command []string, o re
 func (s *Session) run(pod *corev1.Pod, subresource string, q url.Values, o rest.StreamOptions) error {
 	resp, err := s.connect("POST", pod, subresource, q)
 	if err != nil {
-		return remoteError(err)
+		return refusedStream(err)
 	}
 	if resp.Stream == nil {
 		return errors.New("unable to upgrade connection: the server did not open a stream")

@@ -218,6 +218,9 @@ func (k *kustomizer) build(dir string, depth int, objs []tree.Map) ([]tree.Map, 
 			continue
 		}
 		text, err := k.s.FS.ReadFile(k.s.Path(at))
+		if file, root := k.s.Path(at), k.s.Path(dir); err == nil && !strings.HasPrefix(file, strings.TrimSuffix(root, "/")+"/") {
+			return nil, fmt.Errorf("accumulating resources: accumulation err='accumulating resources from '%s': security; file '%s' is not in or below '%s'': must build at directory: '%[2]s': file is not directory", name, file, root)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("accumulating resources: accumulation err='accumulating resources from '%s': %[2]s': must build at directory: not a valid directory: %[2]s", name, k.missing(at))
 		}

@@ -329,9 +329,19 @@ func (o *drainOptions) remove(s *Session, pods []tree.Map) error {
 	const retry = 5 * time.Second
 	waiting := append([]tree.Map{}, pods...)
 	announced := map[string]bool{}
-	type evicted struct{ pod tree.Map }
-	var leaving []evicted
+	operation := "evicted"
+	if o.disableEviction {
+		operation = "deleted"
+	}
+	var leaving []tree.Map
 	for len(waiting) > 0 {
+		if !s.Now().Before(deadline) {
+			var errs []error
+			for _, p := range waiting {
+				errs = append(errs, fmt.Errorf("error when evicting pods/%q -n %q: global timeout reached: %v", tree.Name(p), tree.Namespace(p), o.timeout))
+			}
+			return NewAggregate(errs)
+		}
 		var again []tree.Map
 		for _, p := range waiting {
 			ns, name := tree.Namespace(p), tree.Name(p)
@@ -363,7 +373,7 @@ func (o *drainOptions) remove(s *Session, pods []tree.Map) error {
 			}
 			switch {
 			case err == nil:
-				leaving = append(leaving, evicted{p})
+				leaving = append(leaving, p)
 			case apierrors.IsNotFound(err):
 			case apierrors.IsTooManyRequests(err) && !o.disableEviction:
 				s.Errorf("error when evicting pods/%q -n %q (will retry after %v): %v\n", name, ns, retry, err)
@@ -378,30 +388,39 @@ func (o *drainOptions) remove(s *Session, pods []tree.Map) error {
 		if len(waiting) == 0 {
 			break
 		}
-		if !s.Now().Before(deadline) {
-			p := waiting[0]
-			return fmt.Errorf("error when evicting pods/%q -n %q: global timeout reached: %v", tree.Name(p), tree.Namespace(p), o.timeout)
-		}
-		if err := s.Proc.Sleep(retry); err != nil {
-			return err
+		for range retry / time.Second { // meanwhile others go
+			if err := s.Proc.Sleep(time.Second); err != nil {
+				return err
+			}
+			var still []tree.Map
+			for _, p := range leaving {
+				now, err := c.Get(m, tree.Namespace(p), tree.Name(p), "")
+				switch {
+				case err == nil && tree.String(now, "metadata", "uid") == tree.String(p, "metadata", "uid"):
+					still = append(still, p)
+				case err != nil && !apierrors.IsNotFound(err):
+					return err
+				default:
+					if err := o.out.print(s, operation, o.dryRun, p); err != nil {
+						return err
+					}
+				}
+			}
+			leaving = still
 		}
 	}
 	if o.dryRun == DryRunServer {
 		return nil
 	}
-	for _, e := range leaving {
-		ns, name := tree.Namespace(e.pod), tree.Name(e.pod)
-		if err := c.untilGone(m, ns, name, tree.String(e.pod, "metadata", "uid"), deadline.Sub(s.Now())); err != nil {
+	for _, p := range leaving {
+		ns, name := tree.Namespace(p), tree.Name(p)
+		if err := c.untilGone(m, ns, name, tree.String(p, "metadata", "uid"), deadline.Sub(s.Now())); err != nil {
 			if o.timeout > 0 && !errorsIsInterrupted(err) {
 				return fmt.Errorf("error when waiting for pod %q in namespace %q to terminate: global timeout reached: %v", name, ns, o.timeout)
 			}
 			return err
 		}
-		operation := "evicted"
-		if o.disableEviction {
-			operation = "deleted"
-		}
-		if err := o.out.print(s, operation, o.dryRun, e.pod); err != nil {
+		if err := o.out.print(s, operation, o.dryRun, p); err != nil {
 			return err
 		}
 	}

@@ -287,6 +287,14 @@ func (s *Session) connect(method string, pod *corev1.Pod, subresource string, qu
 	return c.Do(&rest.Request{Method: method, Path: m.Path(pod.Namespace, pod.Name, subresource), Query: query})
 }
 
+// refusedStream words what the server answers instead of opening a stream.
+func refusedStream(err error) error {
+	if _, ok := err.(apierrors.APIStatus); ok && !apierrors.IsInternalError(err) {
+		return rest.UpgradeError(err.Error())
+	}
+	return remoteError(err)
+}
+
 // remoteError words errors of a remote command as the stream's far end does,
 // which names an internal error twice.
 func remoteError(err error) error {
@@ -295,9 +303,6 @@ func remoteError(err error) error {
 		return err
 	}
 	const internal = "Internal error occurred: "
-	if errors.As(err, new(rest.UpgradeError)) {
-		return errors.New(internal + err.Error())
-	}
 	if apierrors.IsInternalError(err) {
 		return errors.New(internal + internal + strings.TrimPrefix(strings.TrimPrefix(err.Error(), internal), internal))
 	}

@@ -202,6 +202,13 @@ func (o *portForwardOptions) Run(s *Session) error {
 			return resp
 		}
 	}
+	resp, err := s.connect("POST", pod, "portforward", url.Values{"ports": {strconv.Itoa(o.ports[0].remote)}})
+	if err != nil {
+		return fmt.Errorf("error upgrading connection: %w", refusedStream(err))
+	}
+	if resp.Stream != nil {
+		resp.Stream.Close()
+	}
 	bound := 0
 	for n := range o.ports {
 		p := &o.ports[n]

@@ -127,7 +127,8 @@ type node struct {
 	stopped bool
 	since   time.Time
 
-	usedCPU, usedMemory, podCount int64 // of the pods admitted
+	usedCPU, usedMemory, podCount int64  // of the pods admitted
+	deferred                      []*pod // whose resize waits for room
 }
 
 // New returns the kubelets of no node yet; AddNode adds them.

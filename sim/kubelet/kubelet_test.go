@@ -806,3 +806,81 @@ func TestHelloServer(t *testing.T) {
 	resp, _ = s.(kubelet.Forwarder).Do(nil, &network.Request{Method: "GET", Path: "/"})
 	c.want(string(resp.Body), "Fed.")
 }
+
+// The rows are a real kubelet's: while a postStart hook runs, and until the
+// container of one that failed has ended, nothing is said of it.
+func TestFailingHooks(t *testing.T) {
+	tools(t, "sleep", "sh")
+	c := newCluster(t, 1)
+	c.watchPods()
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: post}, spec: {containers: [{name: c, image: "nginx:1.27", lifecycle: {postStart: {exec: {command: [sh, -c, "sleep 2; exit 5"]}}}}]}}`)
+	c.run(9 * time.Second)
+	for _, r := range c.rows {
+		if strings.Contains(r, "c=running") {
+			t.Error(r)
+		}
+	}
+	if last := c.pod("post").Status.ContainerStatuses[0]; last.State.Waiting == nil || last.State.Waiting.Reason != "CrashLoopBackOff" || last.RestartCount != 1 {
+		t.Errorf("%+v", last.State)
+	}
+	// the end of one container does not cut another's preStop hook short
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: pre}, spec: {containers: [{name: a, image: "nginx:1.27", lifecycle: {preStop: {exec: {command: [sleep, "3"]}}}}, {name: b, image: "nginx:1.27", command: [sh, -c, "trap 'exit 3' TERM; while true; do sleep 0.2; done"]}]}}`)
+	c.run(2 * time.Second)
+	c.delete("pre", 30)
+	c.run(2 * time.Second)
+	if c.pod("pre").Status.ContainerStatuses[0].State.Running == nil {
+		t.Error("the hook was cut short")
+	}
+	if events := c.events("pre"); strings.Contains(events, "FailedPreStopHook") {
+		t.Error(events)
+	}
+	// nothing of a pod whose initialization failed for good is ready
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: init}, spec: {restartPolicy: Never, initContainers: [{name: i, image: "busybox:1.36", command: [sh, -c, "exit 3"]}], containers: [{name: c, image: "nginx:1.27"}]}}`)
+	c.run(3 * time.Second)
+	if s := summary(c.pod("init")); !strings.Contains(s, "Ready=False(PodFailed) ContainersReady=False(PodFailed)") {
+		t.Error(s)
+	}
+}
+
+func TestResize(t *testing.T) {
+	c := newCluster(t, 1)
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: "nginx:1.27", resizePolicy: [{resourceName: memory, restartPolicy: RestartContainer}], resources: {requests: {cpu: 100m, memory: 64Mi}}}]}}`)
+	c.run(3 * time.Second)
+	resize := func(name, resources string) {
+		t.Helper()
+		body := []byte(`{"spec":{"containers":[{"name":"c","resources":{"requests":` + resources + `}}]}}`)
+		r := c.api.Serve(&rest.Request{Method: "PATCH", Path: "/api/v1/namespaces/default/pods/" + name + "/resize", Body: body, Header: map[string]string{"Content-Type": "application/strategic-merge-patch+json"}})
+		if r.Code != 200 {
+			t.Fatal(r.Code, r.Object)
+		}
+	}
+	state := func(name string) string {
+		s := c.pod(name).Status
+		r := s.ContainerStatuses[0]
+		return sprint(r.Resources.Requests.Cpu().String(), r.Resources.Requests.Memory().String(), r.RestartCount, s.Conditions[0].Type, s.Conditions[0].Reason)
+	}
+	c.want(state("p"), "100m 64Mi 0 PodReadyToStartContainers ")
+	resize("p", `{"cpu":"200m"}`)
+	c.run(100 * time.Millisecond)
+	c.want(state("p"), "100m 64Mi 0 PodResizeInProgress ")
+	c.run(3 * time.Second)
+	c.want(state("p"), "200m 64Mi 0 PodReadyToStartContainers ")
+	resize("p", `{"memory":"96Mi"}`)
+	c.run(4 * time.Second)
+	c.want(state("p"), "200m 96Mi 1 PodReadyToStartContainers ")
+	for _, want := range []string{`Pod resize started: {"containers":[{"name":"c","resources":{"requests":{"cpu":"200m","memory":"64Mi"}}}],"generation":2}`,
+		"Container c resize requires restart", `Pod resize completed: {"containers":[{"name":"c","resources":{"requests":{"cpu":"200m","memory":"96Mi"}}}],"generation":3}`} {
+		if events := c.events("p"); !strings.Contains(events, want) {
+			t.Errorf("no %s in\n%s", want, events)
+		}
+	}
+	// what another pod has cannot be had
+	c.create(`{apiVersion: v1, kind: Pod, metadata: {name: q}, spec: {containers: [{name: c, image: "nginx:1.27", resources: {requests: {cpu: 100m}}}]}}`)
+	c.run(3 * time.Second)
+	resize("q", `{"cpu":"2"}`)
+	c.run(3 * time.Second)
+	c.want(state("q"), "100m 0 0 PodResizePending Deferred")
+	c.delete("p", 0)
+	c.run(2 * time.Minute)
+	c.want(state("q"), "2 0 0 PodReadyToStartContainers ")
+}

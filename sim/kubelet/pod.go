@@ -91,6 +91,8 @@ type pod struct {
 
 	tookCPU, tookMemory int64
 	took                bool
+
+	resizing resizing
 }
 
 // ctr is one container of a pod over its restarts.
@@ -106,14 +108,19 @@ type ctr struct {
 	ready   bool
 	started bool
 
+	granted *corev1.ResourceRequirements // what it has; nil before the pod is looked at
+	wanted  *corev1.ResourceRequirements // what it is being given
+
 	backOff   time.Duration
 	backOffAt time.Time
 	pullOff   time.Duration
 	pullOffAt time.Time
 	probes    []*prober
-	hook      bool // postStart still runs
+	hook      bool   // preStop still runs
+	ended     func() // told of its end, before the kubelet acts on that
 	stopping  bool
 	restart   bool // the kubelet itself ends it, for another one
+	replace   bool // it has ended so
 	unseen    bool // it has ended, and no relist has found out
 }
 
@@ -338,6 +345,7 @@ func (k *Kubelet) sync(p *pod) {
 		p.admitted = true
 		p.armDeadline()
 	}
+	k.resize(p)
 	if !p.quiet {
 		k.writeStatus(p)
 	}
@@ -404,20 +412,51 @@ func (k *Kubelet) admit(p *pod) bool {
 			return reject("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
 		}
 	}
+	if sc := p.obj.Spec.SecurityContext; sc != nil {
+		for _, s := range sc.Sysctls {
+			if name := strings.ReplaceAll(s.Name, "/", "."); !slices.Contains(safeSysctls, name) {
+				return reject("SysctlForbidden", "forbidden sysctl: %q not allowlisted", name)
+			}
+		}
+	}
 	n := p.node
 	wantCPU, wantMem := podRequests(p.obj)
-	alloc := obj.Status.Allocatable
-	lack := "Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d"
-	switch {
-	case n.podCount+1 > alloc.Pods().Value():
-		return reject("OutOfpods", lack, "pods", 1, n.podCount, alloc.Pods().Value())
-	case wantCPU > 0 && n.usedCPU+wantCPU > alloc.Cpu().MilliValue():
-		return reject("OutOfcpu", lack, "cpu", wantCPU, n.usedCPU, alloc.Cpu().MilliValue())
-	case wantMem > 0 && n.usedMemory+wantMem > alloc.Memory().Value():
-		return reject("OutOfmemory", lack, "memory", wantMem, n.usedMemory, alloc.Memory().Value())
+	if alloc := obj.Status.Allocatable; n.podCount+1 > alloc.Pods().Value() {
+		return reject("OutOfpods", lackMessage, "pods", 1, n.podCount, alloc.Pods().Value())
+	}
+	if what, message := k.lacks(p, wantCPU, wantMem); what != "" {
+		return reject("OutOf"+string(what), "%s", message)
 	}
 	p.take(wantCPU, wantMem)
 	return true
+}
+
+// safeSysctls are those that a kubelet lets pods set.
+// https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#safe-and-unsafe-sysctls
+var safeSysctls = []string{"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range",
+	"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout",
+	"net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
+
+const lackMessage = "Node didn't have enough resource: %s, requested: %d, used: %d, capacity: %d"
+
+// lacks says what the node has too little of for the pod to have this much, if anything.
+func (k *Kubelet) lacks(p *pod, cpu, mem int64) (what corev1.ResourceName, message string) {
+	obj, ok := k.nodesInf.Get("", p.node.Name)
+	if !ok {
+		return "", ""
+	}
+	usedCPU, usedMemory := p.node.usedCPU, p.node.usedMemory
+	if p.took {
+		usedCPU, usedMemory = usedCPU-p.tookCPU, usedMemory-p.tookMemory
+	}
+	alloc := obj.Status.Allocatable
+	switch {
+	case cpu > 0 && usedCPU+cpu > alloc.Cpu().MilliValue():
+		return corev1.ResourceCPU, fmt.Sprintf(lackMessage, "cpu", cpu, usedCPU, alloc.Cpu().MilliValue())
+	case mem > 0 && usedMemory+mem > alloc.Memory().Value():
+		return corev1.ResourceMemory, fmt.Sprintf(lackMessage, "memory", mem, usedMemory, alloc.Memory().Value())
+	}
+	return "", ""
 }
 
 // take and release keep the sums of what the node's pods ask for.
@@ -432,26 +471,16 @@ func (p *pod) release() {
 	}
 	p.took = false
 	p.node.usedCPU, p.node.usedMemory, p.node.podCount = p.node.usedCPU-p.tookCPU, p.node.usedMemory-p.tookMemory, p.node.podCount-1
+	for _, q := range p.node.deferred { // those that wait to grow
+		q.wake(time.Millisecond)
+	}
+	p.node.deferred = nil
 }
 
 // podRequests are the cpu in thousandths and the bytes of memory that the pod asks for.
 func podRequests(o *corev1.Pod) (cpu, mem int64) {
-	var side, sideMem int64
-	for i := range o.Spec.Containers {
-		r := o.Spec.Containers[i].Resources.Requests
-		cpu += r.Cpu().MilliValue()
-		mem += r.Memory().Value()
-	}
-	for i := range o.Spec.InitContainers {
-		c := &o.Spec.InitContainers[i]
-		rc, rm := c.Resources.Requests.Cpu().MilliValue(), c.Resources.Requests.Memory().Value()
-		if c.RestartPolicy != nil && *c.RestartPolicy == "Always" {
-			side, sideMem = side+rc, sideMem+rm
-			continue
-		}
-		cpu, mem = max(cpu, rc), max(mem, rm)
-	}
-	return cpu + side, mem + sideMem
+	total := corev1.PodTotal(&o.Spec, func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Requests })
+	return total.Cpu().MilliValue(), total.Memory().Value()
 }
 
 func (k *Kubelet) makeSandbox(p *pod) { k.sandboxAt(p, netip.Addr{}) }
@@ -525,7 +554,8 @@ func (p *pod) lostSandbox() {
 	p.sandbox, p.busy, p.again, p.initDone, p.showIP = nil, false, false, false, false
 	p.vols, p.mounted = nil, false
 	for _, c := range p.all() {
-		c.ready, c.started, c.hook, c.stopping, c.restart, c.unseen = false, false, false, false, false, false
+		c.ready, c.started, c.hook, c.stopping, c.restart, c.replace, c.unseen = false, false, false, false, false, false, false
+		c.ended = nil
 	}
 }
 
@@ -692,11 +722,18 @@ func (k *Kubelet) startContainer(p *pod, c *ctr, then func(failed bool)) {
 		k.event(p, c.spec, c.kind, "Warning", "Failed", "Error: "+message)
 		fail(reason, message)
 	}
-	if c.exited() {
+	// A sync that has ended the container itself knows of the one before only.
+	last := c.cur
+	if c.replace {
+		last, c.replace = c.old, false
+	}
+	if last != nil && c.exited() {
 		if c.backOff > 0 && now.Sub(c.backOffAt) > 2*maxBackOff {
 			c.backOff = 0
 		}
-		if c.backOff > 0 && now.Sub(c.cur.Finished) < c.backOff {
+		if c.backOff > 0 && now.Sub(last.Finished) < c.backOff {
+			// The relist had found both that it had started and that it had ended, and looks once more.
+			p.changed = p.changed || c.reason == "PostStartHookError"
 			k.event(p, c.spec, c.kind, "Warning", "BackOff", fmt.Sprintf("Back-off restarting failed container %s in pod %s_%s(%s)", c.spec.Name, p.obj.Name, p.obj.Namespace, p.uid))
 			fail("CrashLoopBackOff", fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)", shortDuration(c.backOff), c.spec.Name, p.obj.Name, p.obj.Namespace, p.uid))
 			return
@@ -841,13 +878,17 @@ func (k *Kubelet) exited(p *pod, c *ctr, cur *container.Container) {
 	}
 	c.stopProbes()
 	k.dirty[string(p.uid)] = true
+	if ended := c.ended; ended != nil {
+		c.ended = nil
+		defer ended()
+	}
 	switch {
 	case p.terminating:
 		p.wake(2 * time.Millisecond)
 		return
 	case c.restart:
 		// The sync that has ended the container starts the next one.
-		c.restart, p.quiet = false, true
+		c.restart, c.replace, p.quiet = false, true, true
 		p.wake(2 * time.Millisecond)
 		k.Clock.After(k.relist(p.node), "kubelet relist "+p.key, func() { p.wake(0) })
 		return
@@ -871,9 +912,7 @@ func (k *Kubelet) postStart(p *pod, c *ctr, then func(failed bool)) {
 		go_()
 		return
 	}
-	c.hook = true
 	k.runHook(p, c, c.spec.Lifecycle.PostStart, func(err string) {
-		c.hook = false
 		if err == "" {
 			go_()
 			return
@@ -881,8 +920,13 @@ func (k *Kubelet) postStart(p *pod, c *ctr, then func(failed bool)) {
 		k.event(p, c.spec, c.kind, "Warning", "FailedPostStartHook", "PostStartHook failed")
 		k.event(p, c.spec, c.kind, "Normal", "Killing", "FailedPostStartHook")
 		c.reason, c.message = "PostStartHookError", err
+		fail := func() { then(true) }
+		if !c.running() {
+			fail()
+			return
+		}
+		c.ended = fail
 		c.cur.Stop(gracePeriod(p.obj))
-		then(true)
 	})
 }
 
@@ -998,7 +1042,9 @@ func (k *Kubelet) terminate(p *pod) {
 			continue
 		}
 		if c.stopping {
-			c.cur.Stop(grace) // a shorter grace period counts
+			if !c.hook || grace == 0 {
+				c.cur.Stop(grace) // a shorter grace period counts
+			}
 			continue
 		}
 		k.stopContainer(p, c, grace, "Stopping container "+c.spec.Name)
@@ -1020,9 +1066,10 @@ func (k *Kubelet) stopContainer(p *pod, c *ctr, grace time.Duration, message str
 		return
 	}
 	ended := false
+	c.hook = true
 	timer := k.Clock.After(grace, "preStop "+p.key, func() {
 		if !ended {
-			ended = true
+			ended, c.hook = true, false
 			cur.Stop(2 * time.Second)
 		}
 	})
@@ -1030,7 +1077,7 @@ func (k *Kubelet) stopContainer(p *pod, c *ctr, grace time.Duration, message str
 		if ended {
 			return
 		}
-		ended = true
+		ended, c.hook = true, false
 		timer.Stop()
 		if err != "" {
 			k.event(p, c.spec, c.kind, "Warning", "FailedPreStopHook", "PreStopHook failed")

@@ -163,6 +163,11 @@ func (k *Kubelet) probed(w *prober, err string) {
 	if w.stopped || w.cur.State != container.Running {
 		return
 	}
+	if strings.HasPrefix(err, errored) { // no result
+		k.event(w.p, w.c.spec, w.c.kind, "Warning", "Unhealthy", string(w.kind)+" probe "+err)
+		w.next()
+		return
+	}
 	ok := err == ""
 	if w.any && w.last == ok {
 		w.run++
@@ -172,10 +177,7 @@ func (k *Kubelet) probed(w *prober, err string) {
 	w.any, w.last = true, ok
 	if !ok {
 		what := "failed: " + err
-		switch {
-		case strings.HasPrefix(err, errored):
-			what = err
-		case strings.HasPrefix(err, wordless):
+		if strings.HasPrefix(err, wordless) {
 			what = "failed: "
 		}
 		k.event(w.p, w.c.spec, w.c.kind, "Warning", "Unhealthy", string(w.kind)+" probe "+what)
@@ -240,7 +242,11 @@ func (k *Kubelet) handle(p *pod, c *ctr, h *corev1.ProbeHandler, timeout time.Du
 		if a, err := netip.ParseAddr(h.TCPSocket.Host); err == nil {
 			host = a
 		}
-		then(k.dial(p, host, portNumber(c.spec, h.TCPSocket.Port)))
+		port, err := portNumber(c.spec, h.TCPSocket.Port)
+		if err == "" {
+			err = k.dial(p, host, port)
+		}
+		then(err)
 	case h.GRPC != nil:
 		if err := k.dial(p, p.ip, int(h.GRPC.Port)); err != "" {
 			then(fmt.Sprintf("timeout: failed to connect service %q within %s: context deadline exceeded", fmt.Sprintf("%s:%d", p.ip, h.GRPC.Port), timeout))
@@ -252,17 +258,21 @@ func (k *Kubelet) handle(p *pod, c *ctr, h *corev1.ProbeHandler, timeout time.Du
 	}
 }
 
-func portNumber(c *corev1.Container, port intstr.IntOrString) int {
+// portNumber is a port by its number or name, or why there is none.
+func portNumber(c *corev1.Container, port intstr.IntOrString) (n int, problem string) {
 	if port.Type == intstr.Int {
-		return int(port.IntVal)
+		return int(port.IntVal), ""
 	}
 	for _, cp := range c.Ports {
 		if cp.Name == port.StrVal {
-			return int(cp.ContainerPort)
+			return int(cp.ContainerPort), ""
 		}
 	}
-	n, _ := strconv.Atoi(port.StrVal)
-	return n
+	n, err := strconv.Atoi(port.StrVal)
+	if err != nil {
+		return 0, errored + err.Error()
+	}
+	return n, ""
 }
 
 func (k *Kubelet) dial(p *pod, host netip.Addr, port int) string {
@@ -273,7 +283,10 @@ func (k *Kubelet) dial(p *pod, host netip.Addr, port int) string {
 }
 
 func (k *Kubelet) httpGet(p *pod, c *ctr, g *corev1.HTTPGetAction) string {
-	port := portNumber(c.spec, g.Port)
+	port, problem := portNumber(c.spec, g.Port)
+	if problem != "" {
+		return problem
+	}
 	host := p.ip.String()
 	if g.Host != "" {
 		host = g.Host

@@ -94,7 +94,11 @@ func (k *Kubelet) ctrStatus(p *pod, c *ctr) corev1.ContainerStatus {
 	s.Image, s.ImageID, s.ContainerID = cur.Image.Name, cur.Image.ID(), cur.URI()
 	s.RestartCount = int32(cur.Attempt)
 	s.Resources = noResources
-	if r := c.spec.Resources; len(r.Requests) > 0 || len(r.Limits) > 0 {
+	r := c.spec.Resources
+	if c.granted != nil {
+		r = *c.granted
+	}
+	if len(r.Requests) > 0 || len(r.Limits) > 0 {
 		s.Resources = &corev1.ResourceRequirements{Requests: r.Requests, Limits: r.Limits}
 		s.AllocatedResources = r.Requests
 	}
@@ -186,10 +190,9 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 	}
 	if p.failReason != "" && !p.admitted { // rejected: nothing of it was ever there
 		st.Phase, st.HostIP, st.HostIPs = "Failed", "", nil
-		st.Conditions = old.Conditions
 		return st
 	}
-	st.Resources = noResources
+	st.Resources, st.AllocatedResources = p.resources()
 	if p.showIP && p.ip.IsValid() {
 		st.PodIP, st.PodIPs = podIPs(p.ip, old)
 	}
@@ -215,7 +218,7 @@ func (k *Kubelet) computeStatus(p *pod) *corev1.PodStatus {
 	if p.terminating && p.noneStarted() && p.failReason == "" {
 		shown = "Pending" // what the last real look at it found
 	}
-	st.Conditions = k.sharedConditions(p.disruption(Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now)))
+	st.Conditions = p.resizing.with(k.sharedConditions(p.disruption(Conditions(o, st, shown, p.sandbox != nil && !p.finished && !p.down, now))))
 	// The phase does not become final before everything has ended for sure.
 	if (phase == "Succeeded" || phase == "Failed") && !p.finished {
 		phase = old.Phase
@@ -244,6 +247,51 @@ type conditionsKey [5]struct {
 
 // maxConditions bounds the lists that are remembered to be shared.
 const maxConditions = 1024
+
+// resources are what the pod as a whole has, and what it was promised.
+func (p *pod) resources() (*corev1.ResourceRequirements, corev1.ResourceList) {
+	requests := func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Requests }
+	limits := func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Limits }
+	spec, old := &p.obj.Spec, &p.obj.Status
+	allocated := corev1.PodTotal(spec, requests)
+	if len(allocated) == 0 {
+		return noResources, nil
+	}
+	if p.resizing.pending.Type != "" || p.resizing.progress.Type != "" {
+		was := *spec
+		was.Containers = slices.Clone(spec.Containers)
+		for i := range was.Containers {
+			if c := p.ctr(was.Containers[i].Name); c != nil && c.granted != nil {
+				was.Containers[i].Resources = *c.granted
+			}
+		}
+		if spec = &was; p.resizing.pending.Type != "" {
+			allocated = corev1.PodTotal(spec, requests)
+		}
+	}
+	r := &corev1.ResourceRequirements{Requests: corev1.PodTotal(spec, requests), Limits: corev1.PodTotal(spec, limits)}
+	if old.Phase == corev1.PodRunning { // from now on read from the pod's cgroup
+		for name := range r.Requests {
+			if name != corev1.ResourceCPU && name != corev1.ResourceMemory {
+				delete(r.Requests, name)
+			}
+		}
+		for name := range r.Limits {
+			unlimited := func(c corev1.Container) bool { q, ok := c.Resources.Limits[name]; return !ok || q.IsZero() }
+			own := false
+			if spec.Resources != nil {
+				_, own = spec.Resources.Limits[name]
+			}
+			if name != corev1.ResourceCPU && name != corev1.ResourceMemory || !own && slices.ContainsFunc(spec.Containers, unlimited) {
+				delete(r.Limits, name)
+			}
+		}
+	}
+	if old.Resources != nil && sameResources(old.Resources, r) && sameQuantities(old.AllocatedResources, allocated) {
+		return old.Resources, old.AllocatedResources
+	}
+	return r, allocated
+}
 
 // sharedConditions is an equal list that other pods have, if there is one: pods
 // that start together become ready together.
@@ -370,7 +418,7 @@ func Conditions(o *corev1.Pod, st *corev1.PodStatus, phase corev1.PodPhase, sand
 	own := []corev1.PodConditionType{"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"}
 	out := make([]corev1.PodCondition, 0, max(len(own), len(o.Status.Conditions)))
 	for _, c := range o.Status.Conditions {
-		if !slices.Contains(own, c.Type) {
+		if !slices.Contains(own, c.Type) && c.Type != corev1.PodResizePending && c.Type != corev1.PodResizeInProgress {
 			out = append(out, c)
 		}
 	}
@@ -420,7 +468,7 @@ func Conditions(o *corev1.Pod, st *corev1.PodStatus, phase corev1.PodPhase, sand
 	switch {
 	case phase == "Succeeded":
 		ok, reason = false, "PodCompleted"
-	case phase == "Failed" && len(incomplete) == 0:
+	case phase == "Failed":
 		ok, reason = false, "PodFailed"
 	case len(unready) > 0:
 		ok, reason, message = false, "ContainersNotReady", "containers with unready status: "+bracket(unready)

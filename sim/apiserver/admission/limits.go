@@ -236,49 +236,7 @@ func ratioAtMost(t corev1.LimitType, name corev1.ResourceName, most resource.Qua
 func requestsOf(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Requests }
 func limitsOf(r *corev1.ResourceRequirements) corev1.ResourceList   { return r.Limits }
 
-// podTotal is what a pod asks for as a whole: its containers and sidecars
-// together, or the largest step of its initialization, plus its overhead.
+// podTotal is what the pod as a whole asks for, or may have.
 func podTotal(pod *corev1.Pod, of func(*corev1.ResourceRequirements) corev1.ResourceList) corev1.ResourceList {
-	total, sidecars, peak := corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}
-	for i := range pod.Spec.Containers {
-		add(total, of(&pod.Spec.Containers[i].Resources))
-	}
-	raise := func(to, list corev1.ResourceList) {
-		for name, q := range list {
-			if have, ok := to[name]; !ok || q.Cmp(have) > 0 {
-				to[name] = q.DeepCopy()
-			}
-		}
-	}
-	for i := range pod.Spec.InitContainers {
-		c := &pod.Spec.InitContainers[i]
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			add(total, of(&c.Resources))
-			add(sidecars, of(&c.Resources))
-			raise(peak, sidecars)
-			continue
-		}
-		step := corev1.ResourceList{}
-		add(step, of(&c.Resources))
-		add(step, sidecars)
-		raise(peak, step)
-	}
-	raise(total, peak)
-	if pod.Spec.Resources != nil {
-		maps.Copy(total, of(pod.Spec.Resources))
-	}
-	add(total, pod.Spec.Overhead)
-	return total
-}
-
-// add sums b into a.
-func add(a, b corev1.ResourceList) {
-	for name, q := range b {
-		sum := a[name].DeepCopy()
-		if _, ok := a[name]; !ok {
-			sum.Format = q.Format
-		}
-		sum.Add(q)
-		a[name] = sum
-	}
+	return corev1.PodTotal(&pod.Spec, of)
 }

@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
 	batchv1 "github.com/kubonsai/kubonsai/sim/api/batch/v1"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
+	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/apiserver"
 )
@@ -101,7 +105,14 @@ func checkNamespace(a *attributes, ns *corev1.Namespace) error {
 	for _, mode := range []string{"enforce", "audit", "warn"} {
 		key := securityLabel + mode
 		if v, ok := ns.Labels[key]; ok && old[key] != v && !slices.Contains(securityLevels, v) {
-			return forbid(a, "metadata.labels[%s]: Invalid value: %q: must be one of %s", key, v, strings.Join(securityLevels, ", "))
+			return apierrors.NewInvalid(a.Kind.GroupKind(), a.Name, field.ErrorList{field.Invalid(field.NewPath("metadata", "labels").Key(key), v, "must be one of "+strings.Join(securityLevels, ", "))})
+		}
+		key += "-version"
+		if v, ok := ns.Labels[key]; ok && old[key] != v && v != "latest" {
+			minor, one := strings.CutPrefix(v, "v1.")
+			if n, err := strconv.Atoi(minor); !one || err != nil || n < 0 || strconv.Itoa(n) != minor {
+				return apierrors.NewInvalid(a.Kind.GroupKind(), a.Name, field.ErrorList{field.Invalid(field.NewPath("metadata", "labels").Key(key), v, `must be "latest" or "v1.x"`)})
+			}
 		}
 	}
 	enforce, _ := standards(ns.Labels)

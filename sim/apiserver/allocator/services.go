@@ -5,6 +5,7 @@ package allocator
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -116,7 +117,10 @@ func (a *Services) offset() int { return min(max(16, int(a.size())/16), maxIPOff
 // TakeIP takes a given address.
 func (a *Services) TakeIP(ip string) error {
 	n, ok := a.index(ip)
-	if !ok || n == 0 || n == a.size()-1 {
+	if !ok {
+		return errors.New("the provided network does not match the current range")
+	}
+	if n == 0 || n == a.size()-1 {
 		return fmt.Errorf("the provided IP (%v) is not in the valid range. The range of valid IPs is %s", ip, a.within)
 	}
 	if a.ips[n] {

@@ -261,10 +261,7 @@ func set(doc any, path string, value any, replace bool) (any, error) {
 	return update(doc, path, func(container any, key string) (any, error) {
 		switch x := container.(type) {
 		case map[string]any:
-			if _, ok := x[key]; replace && !ok {
-				return nil, missing(path)
-			}
-			x[key] = value
+			x[key] = value // a replaced key need not be there: the server's library is lenient
 			return x, nil
 		case []any:
 			i, err := element(key, len(x), !replace)

@@ -31,7 +31,30 @@ func validateClaimSpec(spec *corev1.PersistentVolumeClaimSpec, p *field.Path) fi
 	if spec.VolumeMode != nil {
 		oneOf(&v, p, "volumeMode", *spec.VolumeMode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)
 	}
+	if r := spec.DataSource; r != nil {
+		v.dataSource(r.Name, r.Kind, r.APIGroup, p.Child("dataSource"))
+	}
+	if r := spec.DataSourceRef; r != nil {
+		v.dataSource(r.Name, r.Kind, r.APIGroup, p.Child("dataSourceRef"))
+	}
+	if deref(spec.VolumeAttributesClassName) != "" {
+		v.check(p, "volumeAttributesClassName", *spec.VolumeAttributesClassName, dnsSubdomain)
+	}
 	return v.errs
+}
+
+func (v *validator) dataSource(name, kind string, group *string, p *field.Path) {
+	if name == "" {
+		v.required(p.Child("name"), "")
+	}
+	if kind == "" {
+		v.required(p.Child("kind"), "")
+	}
+	if deref(group) != "" {
+		v.check(p, "apiGroup", *group, dnsSubdomain)
+	} else if kind != "PersistentVolumeClaim" {
+		v.invalid(p, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup")
+	}
 }
 
 func (v *validator) accessModes(modes []corev1.PersistentVolumeAccessMode, p *field.Path) {

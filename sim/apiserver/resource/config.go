@@ -3,6 +3,7 @@
 package resource
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"time"
@@ -46,6 +47,15 @@ func init() {
 		},
 	})
 	Register("secrets", &Strategy{
+		Warnings: func(_ *Context, obj, _ metav1.Object) []string {
+			s := obj.(*corev1.Secret)
+			for _, part := range [...]struct{ key, name string }{{corev1.TLSCertKey, "certificate"}, {corev1.TLSPrivateKeyKey, "key"}} {
+				if s.Type == corev1.SecretTypeTLS && !bytes.Contains(s.Data[part.key], []byte("-----BEGIN ")) {
+					return []string{"tls: failed to find any PEM data in " + part.name + " input"}
+				}
+			}
+			return nil
+		},
 		Default: func(obj metav1.Object) {
 			s := obj.(*corev1.Secret)
 			if s.Type == "" {
@@ -153,8 +163,8 @@ func (v *validator) secret(s *corev1.Secret) {
 	isJSON := func(k string) {
 		if raw, ok := s.Data[k]; !ok {
 			v.required(data.Key(k), "")
-		} else if !json.Valid(raw) {
-			v.invalid(data.Key(k), "<secret contents redacted>", "invalid character")
+		} else if err := json.Unmarshal(raw, new(json.RawMessage)); err != nil {
+			v.invalid(data.Key(k), "<secret contents redacted>", err.Error())
 		}
 	}
 	switch s.Type {

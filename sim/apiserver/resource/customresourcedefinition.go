@@ -5,12 +5,14 @@ package resource
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	apiextensionsv1 "github.com/kubonsai/kubonsai/sim/api/apiextensions/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"github.com/kubonsai/kubonsai/sim/apiserver/structural"
 )
 
@@ -66,13 +68,17 @@ func init() {
 				}
 				return nil
 			})}
-			v.definition(&c.Spec)
+			v.definition(&c.Spec, c.Status.StoredVersions)
+			const approved = "api-approved.kubernetes.io"
+			if protected(c.Spec.Group) && c.Annotations[approved] == "" {
+				v.required(metadataPath.Child("annotations").Key(approved), fmt.Sprintf("protected groups must have approval annotation %q, see https://github.com/kubernetes/enhancements/pull/1111", approved))
+			}
 			return v.errs
 		},
 		ValidateUpdate: func(_ *Context, obj, oldObj metav1.Object) field.ErrorList {
 			v := validator{errs: validateMetaUpdate(obj, oldObj)}
 			spec, old := &obj.(*crd).Spec, &oldObj.(*crd).Spec
-			v.definition(spec)
+			v.definition(spec, obj.(*crd).Status.StoredVersions)
 			v.add(immutableField(specPath.Child("group"), spec.Group, old.Group))
 			v.add(immutableField(specPath.Child("scope"), spec.Scope, old.Scope))
 			v.add(immutableField(specPath.Child("names", "kind"), spec.Names.Kind, old.Names.Kind))
@@ -80,105 +86,170 @@ func init() {
 			return v.errs
 		},
 		ValidateStatusUpdate: func(_ *Context, obj, old metav1.Object) field.ErrorList { return validateMetaUpdate(obj, old) },
-		Warnings: func(_ *Context, obj, _ metav1.Object) []string {
-			if g := obj.(*crd).Spec.Group; strings.HasSuffix(g, ".k8s.io") || g == "k8s.io" {
-				return []string{fmt.Sprintf("%s is a protected group", g)}
-			}
-			return nil
-		},
 	})
 }
 
-func (v *validator) definition(spec *apiextensionsv1.CustomResourceDefinitionSpec) {
+// protected reports whether a group is Kubernetes' own.
+func protected(group string) bool {
+	for _, own := range [...]string{"k8s.io", "kubernetes.io"} {
+		if group == own || strings.HasSuffix(group, "."+own) {
+			return true
+		}
+	}
+	return false
+}
+
+// dns1035 is one message for all that is wrong with a label of old.
+func dns1035(value string) []string {
+	if msgs := validation.IsDNS1035Label(value); len(msgs) > 0 {
+		return []string{strings.Join(msgs, ",")}
+	}
+	return nil
+}
+
+func mixedCase(value string) []string {
+	if msgs := dns1035(strings.ToLower(value)); len(msgs) > 0 {
+		return []string{"may have mixed case, but should otherwise match: " + msgs[0]}
+	}
+	return nil
+}
+
+// definition judges a spec as the server's own type holds it: what all versions
+// have in common stands beside them, so messages name it there.
+func (v *validator) definition(given *apiextensionsv1.CustomResourceDefinitionSpec, stored []string) {
 	p := specPath
+	spec := *given
+	var common apiextensionsv1.CustomResourceDefinitionVersion
+	spec.Versions = slices.Clone(spec.Versions)
+	if len(spec.Versions) > 0 {
+		first := spec.Versions[0]
+		schema, columns, subresources := true, true, true
+		for i := range spec.Versions {
+			version := &spec.Versions[i]
+			schema = schema && semanticEqual(version.Schema, first.Schema)
+			columns = columns && semanticEqual(version.AdditionalPrinterColumns, first.AdditionalPrinterColumns)
+			subresources = subresources && semanticEqual(version.Subresources, first.Subresources)
+		}
+		for i := range spec.Versions {
+			version := &spec.Versions[i]
+			if schema {
+				common.Schema, version.Schema = first.Schema, nil
+			}
+			if columns {
+				common.AdditionalPrinterColumns, version.AdditionalPrinterColumns = first.AdditionalPrinterColumns, nil
+			}
+			if subresources {
+				common.Subresources, version.Subresources = first.Subresources, nil
+			}
+		}
+	}
 	if spec.Group == "" {
 		v.required(p.Child("group"), "")
-	} else {
-		v.check(p, "group", spec.Group, dnsSubdomain)
-		if len(strings.Split(spec.Group, ".")) < 2 {
-			v.invalid(p.Child("group"), spec.Group, "should be a domain with at least one dot")
-		}
+	} else if msgs := dnsSubdomain(spec.Group); len(msgs) > 0 {
+		v.invalid(p.Child("group"), spec.Group, strings.Join(msgs, ","))
+	} else if !strings.Contains(spec.Group, ".") {
+		v.invalid(p.Child("group"), spec.Group, "should be a domain with at least one dot")
 	}
-	switch spec.Scope {
-	case "":
+	if spec.Scope == "" {
 		v.required(p.Child("scope"), "")
-	case apiextensionsv1.ClusterScoped, apiextensionsv1.NamespaceScoped:
-	default:
-		v.errs = append(v.errs, field.NotSupported(p.Child("scope"), spec.Scope, []string{"Cluster", "Namespaced"}))
+	} else {
+		oneOf(v, p, "scope", spec.Scope, apiextensionsv1.ClusterScoped, apiextensionsv1.NamespaceScoped)
+	}
+	storage, unique := 0, true
+	for i := range spec.Versions {
+		version, at := &spec.Versions[i], p.Child("versions").Index(i)
+		if common.Schema == nil && (version.Schema == nil || version.Schema.OpenAPIV3Schema == nil) {
+			v.required(at.Child("schema", "openAPIV3Schema"), "")
+		}
+		if version.Storage {
+			storage++
+		}
+		unique = unique && !slices.ContainsFunc(spec.Versions[:i], func(o apiextensionsv1.CustomResourceDefinitionVersion) bool { return o.Name == version.Name })
+		v.check(at, "name", version.Name, dns1035)
+		v.definitionVersion(version, at, "schema")
+	}
+	if !unique {
+		v.invalid(p.Child("versions"), internal{spec.Versions}, "must contain unique version names")
+	}
+	if storage != 1 {
+		v.invalid(p.Child("versions"), internal{spec.Versions}, "must have exactly one version marked as storage version")
+	}
+	if len(spec.Versions) > 0 {
+		v.check(p, "version", spec.Versions[0].Name, dns1035)
 	}
 	names := p.Child("names")
-	for _, n := range []struct{ child, value string }{{"plural", spec.Names.Plural}, {"singular", spec.Names.Singular}, {"kind", spec.Names.Kind}, {"listKind", spec.Names.ListKind}} {
+	for _, n := range [...]struct {
+		child, value string
+		check        nameCheck
+	}{{"plural", spec.Names.Plural, dns1035}, {"singular", spec.Names.Singular, dns1035}, {"kind", spec.Names.Kind, mixedCase}, {"listKind", spec.Names.ListKind, mixedCase}} {
 		if n.value == "" {
 			v.required(names.Child(n.child), "")
-			continue
+		} else {
+			v.check(names, n.child, n.value, n.check)
 		}
-		value := n.value
-		if strings.HasSuffix(strings.ToLower(n.child), "kind") {
-			value = strings.ToLower(value)
+	}
+	for _, list := range [...]struct {
+		child  string
+		values []string
+	}{{"shortNames", spec.Names.ShortNames}, {"categories", spec.Names.Categories}} {
+		for i, s := range list.values {
+			for _, msg := range dns1035(s) {
+				v.invalid(names.Child(list.child).Index(i), s, msg)
+			}
 		}
-		v.check(names, n.child, value, dnsLabel)
 	}
 	if spec.Names.Kind != "" && spec.Names.Kind == spec.Names.ListKind {
 		v.invalid(names.Child("listKind"), spec.Names.ListKind, "kind and listKind may not be the same")
 	}
-	for i, s := range spec.Names.ShortNames {
-		for _, msg := range dnsLabel(s) {
-			v.invalid(names.Child("shortNames").Index(i), s, msg)
-		}
+	v.definitionVersion(&common, p, "validation")
+	at := statusPath.Child("storedVersions")
+	if len(stored) == 0 {
+		v.invalid(at, []string(nil), "must have at least one stored version")
 	}
-	if len(spec.Versions) == 0 {
-		v.required(p.Child("versions"), "")
-		return
-	}
-	stored := 0
-	seen := map[string]bool{}
+	left := slices.Clone(stored)
 	for i := range spec.Versions {
 		version := &spec.Versions[i]
-		at := p.Child("versions").Index(i)
-		if version.Storage {
-			stored++
+		n := slices.Index(left, version.Name)
+		if n >= 0 {
+			left = slices.Delete(left, n, n+1)
+		} else if version.Storage {
+			v.invalid(at, stored, "must have the storage version "+version.Name)
 		}
-		if seen[version.Name] {
-			v.errs = append(v.errs, field.Duplicate(at.Child("name"), version.Name))
-		}
-		seen[version.Name] = true
-		v.check(at, "name", version.Name, dnsLabel)
-		v.definitionVersion(version, at)
 	}
-	if stored != 1 {
-		v.invalid(p.Child("versions"), internal{spec.Versions}, "must have exactly one version marked as storage version")
+	for _, name := range left {
+		v.invalid(at.Index(slices.Index(stored, name)), name, "must appear in spec.versions")
 	}
 }
 
-func (v *validator) definitionVersion(version *apiextensionsv1.CustomResourceDefinitionVersion, at *field.Path) {
-	path := at.Child("schema", "openAPIV3Schema")
-	if version.Schema == nil || version.Schema.OpenAPIV3Schema == nil {
-		v.required(path, "schemas are required")
-	} else {
-		schema := version.Schema.OpenAPIV3Schema
-		switch {
+// definitionVersion judges what a version has of its own, or all have in common.
+func (v *validator) definitionVersion(version *apiextensionsv1.CustomResourceDefinitionVersion, at *field.Path, child string) {
+	if version.Schema != nil && version.Schema.OpenAPIV3Schema != nil {
+		path := at.Child(child, "openAPIV3Schema")
+		switch schema := version.Schema.OpenAPIV3Schema; {
 		case schema.Type == "":
 			v.required(path.Child("type"), "must not be empty at the root")
 		case schema.Type != "object":
 			v.invalid(path.Child("type"), schema.Type, "must be object at the root")
 		default:
 			_, errs := structural.Compile(schema, path)
-			v.errs = append(v.errs, errs...)
+			v.add(errs)
 		}
 	}
-	types := []string{"boolean", "date", "integer", "number", "string"}
+	const types = "boolean,date,integer,number,string"
 	for i, c := range version.AdditionalPrinterColumns {
 		p := at.Child("additionalPrinterColumns").Index(i)
 		if c.Name == "" {
 			v.required(p.Child("name"), "")
 		}
 		if c.Type == "" {
-			v.required(p.Child("type"), "must be one of "+strings.Join(types, ","))
-		} else {
-			oneOf(v, p, "type", c.Type, types...)
+			v.required(p.Child("type"), "must be one of "+types)
+		} else if !slices.Contains(strings.Split(types, ","), c.Type) {
+			v.invalid(p.Child("type"), c.Type, "must be one of "+types)
 		}
 		if c.JSONPath == "" {
 			v.required(p.Child("JSONPath"), "")
+		} else if c.JSONPath[0] != '.' {
+			v.invalid(p.Child("JSONPath"), c.JSONPath, "must be a simple json path starting with .")
 		}
 	}
 	if s := version.Subresources; s != nil && s.Scale != nil {

@@ -90,7 +90,7 @@ func init() {
 			if old != nil && d.Generation == old.GetObjectMeta().Generation {
 				return nil
 			}
-			return templateWarnings(nil, &d.Spec.Template.Spec, specPath.Child("template", "spec"))
+			return templateWarnings(&d.Spec.Template.Spec, specPath.Child("template", "spec"))
 		},
 		Columns: append([]column{
 			nameColumn(),

@@ -251,7 +251,15 @@ func goFields(v reflect.Value, names []string, values []reflect.Value) ([]string
 			names, values = goFields(v.Field(i), names, values)
 			continue
 		}
-		names, values = append(names, f.Name), append(values, v.Field(i))
+		name := f.Name
+		if strings.HasSuffix(t.PkgPath(), "/meta/v1") { // shared by the server's own types, tags and all
+			var options string
+			name, options, _ = strings.Cut(f.Tag.Get("json"), ",")
+			if x := v.Field(i); strings.HasPrefix(options, "omit") && (x.IsZero() || (x.Kind() == reflect.Map || x.Kind() == reflect.Slice) && x.Len() == 0) {
+				continue
+			}
+		}
+		names, values = append(names, name), append(values, v.Field(i))
 	}
 	return names, values
 }

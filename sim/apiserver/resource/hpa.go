@@ -66,12 +66,12 @@ func init() {
 		},
 		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
 			v := validator{errs: validateMeta(obj, true, dnsSubdomain)}
-			v.autoscaler(&obj.(*autoscalingv2.HorizontalPodAutoscaler).Spec)
+			v.autoscaler(&obj.(*autoscalingv2.HorizontalPodAutoscaler).Spec, nil)
 			return v.errs
 		},
 		ValidateUpdate: func(_ *Context, obj, old metav1.Object) field.ErrorList {
 			v := validator{errs: validateMetaUpdate(obj, old)}
-			v.autoscaler(&obj.(*autoscalingv2.HorizontalPodAutoscaler).Spec)
+			v.autoscaler(&obj.(*autoscalingv2.HorizontalPodAutoscaler).Spec, &old.(*autoscalingv2.HorizontalPodAutoscaler).Spec)
 			return v.errs
 		},
 		ValidateStatusUpdate: func(_ *Context, obj, old metav1.Object) field.ErrorList {
@@ -119,7 +119,7 @@ func scalingRules(given *autoscalingv2.HPAScalingRules, defaults autoscalingv2.H
 	return &out
 }
 
-func (v *validator) autoscaler(s *autoscalingv2.HorizontalPodAutoscalerSpec) {
+func (v *validator) autoscaler(s, old *autoscalingv2.HorizontalPodAutoscalerSpec) {
 	if s.MinReplicas != nil && *s.MinReplicas < 1 {
 		v.invalid(specPath.Child("minReplicas"), *s.MinReplicas, "must be greater than or equal to 1")
 	}
@@ -132,25 +132,78 @@ func (v *validator) autoscaler(s *autoscalingv2.HorizontalPodAutoscalerSpec) {
 		v.invalid(specPath.Child("maxReplicas"), s.MaxReplicas, "must be greater than or equal to `minReplicas`")
 	}
 	p := specPath.Child("scaleTargetRef")
-	if s.ScaleTargetRef.Kind == "" {
-		v.required(p.Child("kind"), "")
-	} else {
-		v.check(p, "kind", s.ScaleTargetRef.Kind, pathSegment)
+	v.crossVersionReference(&s.ScaleTargetRef, p)
+	r := &s.ScaleTargetRef
+	switch group, _, ok := strings.Cut(r.APIVersion, "/"); {
+	case old != nil && old.ScaleTargetRef.APIVersion == r.APIVersion && old.ScaleTargetRef.Kind == r.Kind:
+	case strings.Count(r.APIVersion, "/") > 1:
+		v.invalid(p.Child("apiVersion"), r.APIVersion, "unexpected GroupVersion string: "+r.APIVersion)
+	case (!ok || group == "") && r.Kind != "ReplicationController":
+		v.invalid(p.Child("apiVersion"), r.APIVersion, "apiVersion must specify API group")
 	}
-	if s.ScaleTargetRef.Name == "" {
-		v.required(p.Child("name"), "")
-	} else {
-		v.check(p, "name", s.ScaleTargetRef.Name, pathSegment)
-	}
+	toZero := s.MinReplicas != nil && *s.MinReplicas == 0
 	for i := range s.Metrics {
-		v.metric(&s.Metrics[i], specPath.Child("metrics").Index(i))
+		m := &s.Metrics[i]
+		v.metric(m, specPath.Child("metrics").Index(i))
+		toZero = toZero && m.Type != autoscalingv2.ObjectMetricSourceType && m.Type != autoscalingv2.ExternalMetricSourceType
+	}
+	if toZero {
+		v.forbidden(specPath.Child("metrics"), "must specify at least one Object or External metric to support scaling to zero replicas")
+	}
+	if b := s.Behavior; b != nil {
+		v.scalingRules(b.ScaleUp, specPath.Child("behavior", "scaleUp"))
+		v.scalingRules(b.ScaleDown, specPath.Child("behavior", "scaleDown"))
+	}
+}
+
+func (v *validator) crossVersionReference(r *autoscalingv2.CrossVersionObjectReference, p *field.Path) {
+	for _, f := range [...]struct{ child, value string }{{"kind", r.Kind}, {"name", r.Name}} {
+		if f.value == "" {
+			v.required(p.Child(f.child), "")
+		} else {
+			v.check(p, f.child, f.value, pathSegment)
+		}
+	}
+}
+
+func (v *validator) scalingRules(r *autoscalingv2.HPAScalingRules, p *field.Path) {
+	if r == nil {
+		return
+	}
+	if w := r.StabilizationWindowSeconds; w != nil && *w < 0 {
+		v.invalid(p.Child("stabilizationWindowSeconds"), *w, "must be greater than or equal to zero")
+	} else if w != nil && *w > 3600 {
+		v.invalid(p.Child("stabilizationWindowSeconds"), *w, "must be less than or equal to 3600")
+	}
+	if r.SelectPolicy != nil {
+		oneOf(v, p, "selectPolicy", *r.SelectPolicy, autoscalingv2.DisabledPolicySelect, autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect)
+	}
+	at := p.Child("policies")
+	if len(r.Policies) == 0 {
+		v.required(at, "must specify at least one Policy")
+	}
+	for i := range r.Policies {
+		policy, at := &r.Policies[i], at.Index(i)
+		oneOf(v, at, "type", policy.Type, autoscalingv2.PercentScalingPolicy, autoscalingv2.PodsScalingPolicy)
+		if policy.Value <= 0 {
+			v.invalid(at.Child("value"), policy.Value, "must be greater than zero")
+		}
+		if policy.PeriodSeconds <= 0 {
+			v.invalid(at.Child("periodSeconds"), policy.PeriodSeconds, "must be greater than zero")
+		} else if policy.PeriodSeconds > 1800 {
+			v.invalid(at.Child("periodSeconds"), policy.PeriodSeconds, "must be less than or equal to 1800")
+		}
+	}
+	if r.Tolerance != nil {
+		v.quantity("tolerance", *r.Tolerance, p.Child("tolerance"))
 	}
 }
 
 func (v *validator) metric(m *autoscalingv2.MetricSpec, p *field.Path) {
 	if m.Type == "" {
 		v.required(p.Child("type"), "must specify a metric source type")
-	} else if !oneOf(v, p, "type", m.Type, autoscalingv2.ContainerResourceMetricSourceType, autoscalingv2.ExternalMetricSourceType,
+	}
+	if !oneOf(v, p, "type", m.Type, autoscalingv2.ContainerResourceMetricSourceType, autoscalingv2.ExternalMetricSourceType,
 		autoscalingv2.ObjectMetricSourceType, autoscalingv2.PodsMetricSourceType, autoscalingv2.ResourceMetricSourceType) {
 		return
 	}
@@ -197,6 +250,7 @@ func (v *validator) metric(m *autoscalingv2.MetricSpec, p *field.Path) {
 			return
 		}
 		at := p.Child("object")
+		v.crossVersionReference(&m.Object.DescribedObject, at.Child("describedObject"))
 		v.metricName(&m.Object.Metric, at)
 		v.metricTarget(&m.Object.Target, at.Child("target"))
 		if m.Object.Target.Value == nil && m.Object.Target.AverageValue == nil {
@@ -249,7 +303,7 @@ func (v *validator) metricTarget(t *autoscalingv2.MetricTarget, p *field.Path) {
 		v.invalid(p.Child("averageValue"), t.AverageValue, "must be positive")
 	}
 	if t.AverageUtilization != nil && *t.AverageUtilization < 1 {
-		v.invalid(p.Child("averageUtilization"), t.AverageUtilization, notPositiveMessage)
+		v.invalid(p.Child("averageUtilization"), t.AverageUtilization, "must be greater than 0")
 	}
 }
 

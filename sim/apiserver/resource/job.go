@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/kubonsai/kubonsai/sim/api/duration"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/api/timezone"
+	"github.com/kubonsai/kubonsai/sim/api/validation"
 )
 
 var (
@@ -314,6 +316,9 @@ func (v *validator) job(spec *batchv1.JobSpec, p *field.Path) {
 	if spec.MaxFailedIndexes != nil && spec.BackoffLimitPerIndex == nil {
 		v.required(p.Child("backoffLimitPerIndex"), "when maxFailedIndexes is specified")
 	}
+	if m := spec.ManagedBy; m != nil {
+		v.add(validation.IsDomainPrefixedPath(p.Child("managedBy"), *m))
+	}
 	indexed := false
 	if m := spec.CompletionMode; m != nil {
 		oneOf(v, p, "completionMode", *m, batchv1.NonIndexedCompletion, batchv1.IndexedCompletion)
@@ -326,6 +331,9 @@ func (v *validator) job(spec *batchv1.JobSpec, p *field.Path) {
 		if deref(spec.Parallelism) > 100000 {
 			v.invalid(p.Child("parallelism"), *spec.Parallelism, "must be less than or equal to 100000 when completion mode is Indexed")
 		}
+		if spec.Completions != nil && spec.MaxFailedIndexes != nil && *spec.MaxFailedIndexes > *spec.Completions {
+			v.invalid(p.Child("maxFailedIndexes"), *spec.MaxFailedIndexes, "must be less than or equal to completions")
+		}
 	} else if spec.CompletionMode == nil || *spec.CompletionMode == batchv1.NonIndexedCompletion {
 		if spec.BackoffLimitPerIndex != nil {
 			v.invalid(p.Child("backoffLimitPerIndex"), *spec.BackoffLimitPerIndex, "requires indexed completion mode")
@@ -334,8 +342,15 @@ func (v *validator) job(spec *batchv1.JobSpec, p *field.Path) {
 			v.invalid(p.Child("maxFailedIndexes"), *spec.MaxFailedIndexes, "requires indexed completion mode")
 		}
 	}
-	if spec.SuccessPolicy != nil && !indexed {
+	if spec.PodFailurePolicy != nil {
+		v.podFailurePolicy(spec, p.Child("podFailurePolicy", "rules"))
+	}
+	switch {
+	case spec.SuccessPolicy == nil:
+	case !indexed:
 		v.invalid(p.Child("successPolicy"), internal{*spec.SuccessPolicy}, "requires indexed completion mode")
+	default:
+		v.successPolicy(spec, p.Child("successPolicy", "rules"))
 	}
 	if r := spec.PodReplacementPolicy; r != nil {
 		if spec.PodFailurePolicy != nil {
@@ -353,6 +368,132 @@ func (v *validator) job(spec *batchv1.JobSpec, p *field.Path) {
 	case spec.PodFailurePolicy != nil && r != corev1.RestartPolicyNever:
 		v.invalid(at.Child("restartPolicy"), r, `only "Never" is supported when podFailurePolicy is specified`)
 	}
+}
+
+// chosen is oneOf for fields that must be set, with the valid values in alphabetical order.
+func chosen[T ~string](v *validator, p *field.Path, child string, value T, valid ...T) {
+	if value == "" {
+		v.required(p.Child(child), fmt.Sprintf("valid values: %q", valid))
+	} else {
+		oneOf(v, p, child, value, valid...)
+	}
+}
+
+func (v *validator) podFailurePolicy(spec *batchv1.JobSpec, p *field.Path) {
+	rules := spec.PodFailurePolicy.Rules
+	if len(rules) > 20 {
+		v.errs = append(v.errs, field.TooMany(p, len(rules), 20))
+	}
+	for i := range rules {
+		r, at := &rules[i], p.Index(i)
+		if r.Action == batchv1.PodFailurePolicyActionFailIndex {
+			if spec.BackoffLimitPerIndex == nil {
+				v.invalid(at.Child("action"), r.Action, "requires the backoffLimitPerIndex to be set")
+			}
+		} else {
+			chosen(v, at, "action", r.Action, batchv1.PodFailurePolicyActionCount, batchv1.PodFailurePolicyActionFailIndex,
+				batchv1.PodFailurePolicyActionFailJob, batchv1.PodFailurePolicyActionIgnore)
+		}
+		if r.OnExitCodes != nil {
+			v.onExitCodes(r.OnExitCodes, &spec.Template.Spec, at.Child("onExitCodes"))
+		}
+		for j, c := range r.OnPodConditions {
+			on := at.Child("onPodConditions").Index(j)
+			v.check(on, "type", string(c.Type), qualifiedName)
+			chosen(v, on, "status", c.Status, corev1.ConditionFalse, corev1.ConditionTrue, corev1.ConditionUnknown)
+		}
+		switch codes, conditions := r.OnExitCodes != nil, len(r.OnPodConditions) > 0; {
+		case codes && conditions:
+			v.invalid(at, field.OmitValueType{}, "specifying both OnExitCodes and OnPodConditions is not supported")
+		case !codes && !conditions:
+			v.invalid(at, field.OmitValueType{}, "specifying one of OnExitCodes and OnPodConditions is required")
+		}
+	}
+}
+
+func (v *validator) onExitCodes(c *batchv1.PodFailurePolicyOnExitCodesRequirement, pod *corev1.PodSpec, p *field.Path) {
+	chosen(v, p, "operator", c.Operator, batchv1.PodFailurePolicyOnExitCodesOpIn, batchv1.PodFailurePolicyOnExitCodesOpNotIn)
+	named := func(o corev1.Container) bool { return o.Name == *c.ContainerName }
+	if c.ContainerName != nil && !slices.ContainsFunc(pod.Containers, named) && !slices.ContainsFunc(pod.InitContainers, named) {
+		v.invalid(p.Child("containerName"), *c.ContainerName, "must be one of the container or initContainer names in the pod template")
+	}
+	at := p.Child("values")
+	if n := len(c.Values); n == 0 {
+		v.invalid(at, c.Values, "at least one value is required")
+	} else if n > 255 {
+		v.errs = append(v.errs, field.TooMany(at, n, 255))
+	}
+	for i, n := range c.Values {
+		if n == 0 && c.Operator == batchv1.PodFailurePolicyOnExitCodesOpIn {
+			v.invalid(at.Index(i), n, "must not be 0 for the In operator")
+		}
+		if slices.Contains(c.Values[:i], n) {
+			v.duplicate(at.Index(i), n)
+		}
+	}
+	if !slices.IsSorted(c.Values) {
+		v.invalid(at, c.Values, "must be ordered")
+	}
+}
+
+func (v *validator) successPolicy(spec *batchv1.JobSpec, p *field.Path) {
+	rules, completions := spec.SuccessPolicy.Rules, deref(spec.Completions)
+	if len(rules) == 0 {
+		v.required(p, "at least one rules must be specified when the successPolicy is specified")
+	}
+	for i, r := range rules {
+		at := p.Index(i)
+		total := completions
+		if r.SucceededIndexes == nil && r.SucceededCount == nil {
+			v.required(at, "at least one of succeededCount or succeededIndexes must be specified")
+		}
+		if r.SucceededIndexes != nil {
+			n, err := checkIndexes(*r.SucceededIndexes, completions)
+			if total = n; err != nil {
+				v.invalid(at.Child("succeededIndexes"), *r.SucceededIndexes, "error parsing succeededIndexes: "+err.Error())
+			}
+		}
+		if c := r.SucceededCount; c != nil {
+			v.nonnegative(int64(*c), at, "succeededCount")
+			if *c > completions {
+				v.invalid(at.Child("succeededCount"), *c, fmt.Sprintf("must be less than or equal to %d (the number of specified completions)", completions))
+			}
+			if r.SucceededIndexes != nil && *c > total {
+				v.invalid(at.Child("succeededCount"), *c, fmt.Sprintf("must be less than or equal to %d (the number of indexes in the specified succeededIndexes field)", total))
+			}
+		}
+	}
+}
+
+// checkIndexes judges a list of indexes such as 1,3-5 and counts them.
+func checkIndexes(list string, completions int32) (total int32, err error) {
+	if list == "" {
+		return 0, nil
+	}
+	last := int32(-1)
+	for interval := range strings.SplitSeq(list, ",") {
+		limits := strings.Split(interval, "-")
+		if len(limits) > 2 {
+			return 0, fmt.Errorf("the fragment %q violates the requirement that an index interval can have at most two parts separated by '-'", interval)
+		}
+		first := last
+		for i, l := range limits {
+			n, err := strconv.Atoi(l)
+			switch {
+			case err != nil:
+				return 0, fmt.Errorf("cannot convert string to integer for index: %q", l)
+			case n >= int(completions):
+				return 0, fmt.Errorf("too large index: %q", l)
+			case int32(n) <= last:
+				return 0, fmt.Errorf("non-increasing order, previous: %d, current: %d", last, n)
+			}
+			if last = int32(n); i == 0 {
+				first = last
+			}
+		}
+		total += last - first + 1
+	}
+	return total, nil
 }
 
 func (v *validator) cronJob(spec *batchv1.CronJobSpec) {

@@ -17,7 +17,7 @@ import (
 const (
 	immutableMessage   = "field is immutable"
 	negativeMessage    = "must be greater than or equal to 0"
-	notPositiveMessage = "must be greater than 0"
+	notPositiveMessage = "must be greater than zero"
 	totalAnnotations   = 256 << 10
 )
 

@@ -13,6 +13,7 @@ import (
 	apiregistrationv1 "github.com/kubonsai/kubonsai/sim/api/apiregistration/v1"
 	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
 	coordinationv1 "github.com/kubonsai/kubonsai/sim/api/coordination/v1"
+	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	networkingv1 "github.com/kubonsai/kubonsai/sim/api/networking/v1"
 	nodev1 "github.com/kubonsai/kubonsai/sim/api/node/v1"
@@ -96,7 +97,32 @@ func init() {
 			return []any{s.Name, service, available, age(s, now)}
 		},
 	})
+	Register("componentstatuses", &Strategy{
+		Columns: []column{nameColumn(), text("Status", "Whether it is healthy."), text("Message", "What it says."), text("Error", "What is wrong with it.")},
+		Row: func(obj metav1.Object, _ time.Time) []any {
+			s := obj.(*corev1.ComponentStatus)
+			row := []any{s.Name, "Unknown", "", ""}
+			for _, c := range s.Conditions {
+				if c.Type == corev1.ComponentHealthy {
+					row[1], row[2], row[3] = "Unhealthy", c.Message, c.Error
+					if c.Status == corev1.ConditionTrue {
+						row[1] = "Healthy"
+					}
+				}
+			}
+			return row
+		},
+	})
 	Register("runtimeclasses.node.k8s.io", &Strategy{
+		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
+			v := validator{errs: validateMeta(obj, false, dnsSubdomain)}
+			if h := obj.(*nodev1.RuntimeClass).Handler; h == "" {
+				v.required(field.NewPath("handler"), "")
+			} else {
+				v.check(nil, "handler", h, dnsLabel)
+			}
+			return v.errs
+		},
 		Columns: []column{nameColumn(), text("Handler", "The runtime's own name for it."), ageColumn()},
 		Row: func(obj metav1.Object, now time.Time) []any {
 			r := obj.(*nodev1.RuntimeClass)
@@ -140,7 +166,7 @@ func init() {
 
 func (v *validator) lease(s *coordinationv1.LeaseSpec) {
 	if d := s.LeaseDurationSeconds; d != nil && *d <= 0 {
-		v.invalid(specPath.Child("leaseDurationSeconds"), *d, notPositiveMessage)
+		v.invalid(specPath.Child("leaseDurationSeconds"), *d, "must be greater than 0")
 	}
 	if n := s.LeaseTransitions; n != nil && *n < 0 {
 		v.invalid(specPath.Child("leaseTransitions"), *n, negativeMessage)

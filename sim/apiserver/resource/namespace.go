@@ -4,6 +4,7 @@ package resource
 
 import (
 	"maps"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/fields"
@@ -46,6 +47,9 @@ func init() {
 			for _, f := range obj.(*corev1.Namespace).Spec.Finalizers {
 				for _, msg := range qualifiedName(string(f)) {
 					v.invalid(specPath.Child("finalizers"), f, msg)
+				}
+				if !strings.Contains(string(f), "/") && f != corev1.FinalizerKubernetes {
+					v.invalid(specPath.Child("finalizers"), f, "name is neither a standard finalizer name nor is it fully qualified")
 				}
 			}
 			return v.errs

@@ -103,6 +103,14 @@ func init() {
 			} else {
 				v.add(validation.IsDomainPrefixedPath(specPath.Child("controller"), c.Spec.Controller))
 			}
+			if p, at := c.Spec.Parameters, specPath.Child("parameters"); p != nil {
+				if p.Kind == "" {
+					v.required(at.Child("kind"), "")
+				}
+				if p.Name == "" {
+					v.required(at.Child("name"), "")
+				}
+			}
 			return v.errs
 		},
 		ValidateUpdate: func(_ *Context, obj, old metav1.Object) field.ErrorList {
@@ -318,18 +326,18 @@ func (v *validator) networkPolicy(spec *networkingv1.NetworkPolicySpec) {
 		for i, port := range list {
 			at := p.Child("ports").Index(i)
 			if port.Protocol != nil {
-				oneOf(v, at, "protocol", *port.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)
+				oneOf(v, at, "protocol", *port.Protocol, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)
 			}
 			if port.Port == nil {
 				if port.EndPort != nil {
-					v.required(at.Child("port"), "must be specified when `endPort` is specified")
+					v.invalid(at.Child("endPort"), *port.EndPort, "may not be specified when `port` is not specified")
 				}
 				continue
 			}
 			v.portOrName(*port.Port, at, "port")
 			if port.EndPort != nil {
 				if port.Port.Type == intstr.String {
-					v.required(at.Child("port"), "must be an integer when `endPort` is specified")
+					v.invalid(at.Child("endPort"), *port.EndPort, "may not be specified when `port` is non-numeric")
 				} else if *port.EndPort < port.Port.IntVal {
 					v.invalid(at.Child("endPort"), port.Port.IntVal, "must be greater than or equal to `port`")
 				}
@@ -388,7 +396,7 @@ func (v *validator) networkPolicy(spec *networkingv1.NetworkPolicySpec) {
 	}
 	for i, t := range spec.PolicyTypes {
 		if t != networkingv1.PolicyTypeEgress && t != networkingv1.PolicyTypeIngress {
-			v.errs = append(v.errs, field.NotSupported(specPath.Child("policyTypes").Index(i), t, []networkingv1.PolicyType{networkingv1.PolicyTypeEgress, networkingv1.PolicyTypeIngress}))
+			v.errs = append(v.errs, field.NotSupported(specPath.Child("policyTypes").Index(i), t, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}))
 		}
 	}
 }

@@ -71,7 +71,7 @@ func init() {
 func (v *validator) taints(list []corev1.Taint) {
 	seen := map[[2]string]bool{}
 	for i, t := range list {
-		p := specPath.Child("taints").Index(i)
+		p := metadataPath.Child("taints").Index(i)
 		v.check(p, "key", t.Key, qualifiedName)
 		if msgs := labelValue(t.Value); len(msgs) > 0 {
 			v.invalid(p.Child("value"), t.Value, strings.Join(msgs, ";"))

@@ -195,7 +195,7 @@ func podWarnings(_ *Context, obj, old metav1.Object) []string {
 	if msgs := dnsLabel(pod.Name); len(msgs) > 0 {
 		out = append(out, fmt.Sprintf("metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: %v", msgs))
 	}
-	return append(out, templateWarnings(&pod.ObjectMeta, &pod.Spec, specPath)...)
+	return append(out, templateWarnings(&pod.Spec, specPath)...)
 }
 
 func podFields(pod *corev1.Pod) fields.Set {

@@ -422,6 +422,9 @@ func defaultLifecycle(d *draft[corev1.Lifecycle]) {
 	if h := edited(d.p.PreStop, handler); h != d.p.PreStop {
 		d.edit().PreStop = h
 	}
+	if d.p.StopSignal != nil { // the feature is off by default
+		d.edit().StopSignal = nil
+	}
 }
 
 func defaultVolume(v *corev1.Volume) *corev1.Volume {
@@ -564,6 +567,10 @@ func defaultProjection(v *corev1.VolumeProjection) *corev1.VolumeProjection {
 func defaultClaimSpec(d *draft[corev1.PersistentVolumeClaimSpec]) {
 	if d.p.VolumeMode == nil {
 		d.edit().VolumeMode = filesystemVolumeMode
+	}
+	if s := d.p.DataSource; s != nil && !(s.Kind == "PersistentVolumeClaim" && deref(s.APIGroup) == "") &&
+		!(s.Kind == "VolumeSnapshot" && deref(s.APIGroup) == "snapshot.storage.k8s.io") {
+		d.edit().DataSource = nil
 	}
 	// dataSource and dataSourceRef follow each other where they can say the same
 	if d.p.DataSource != nil && d.p.DataSourceRef == nil {

@@ -1233,16 +1233,6 @@ func (v *podValidator) lifecycle(l *corev1.Lifecycle, p *field.Path) {
 	if h := l.PreStop; h != nil {
 		v.handler(h.Exec, h.HTTPGet, h.TCPSocket, nil, h.Sleep, p.Child("preStop"))
 	}
-	if l.StopSignal != nil {
-		switch os := v.spec.OS; {
-		case os == nil:
-			v.forbidden(p.Child("stopSignal"), "may not be set for containers with empty `spec.os.name`")
-		case os.Name == corev1.Windows:
-			oneOf(&v.validator, p, "stopSignal", *l.StopSignal, corev1.SIGKILL, corev1.SIGTERM)
-		case os.Name == corev1.Linux && !strings.HasPrefix(string(*l.StopSignal), "SIG"):
-			oneOf(&v.validator, p, "stopSignal", *l.StopSignal, corev1.SIGKILL, corev1.SIGTERM)
-		}
-	}
 }
 
 // Security.
@@ -1297,9 +1287,9 @@ func validSysctl(name string) bool {
 	if len(name) > 253 {
 		return false
 	}
-	for seg := range strings.FieldsFuncSeq(strings.ReplaceAll(strings.ReplaceAll(name, ".", " . "), "/", " / "), func(r rune) bool { return r == ' ' }) {
-		if seg == "." || seg == "/" {
-			continue
+	for seg := range strings.SplitSeq(strings.ReplaceAll(name, "/", "."), ".") {
+		if seg == "" {
+			return false
 		}
 		for i := range len(seg) {
 			c := seg[i]
@@ -1309,7 +1299,7 @@ func validSysctl(name string) bool {
 			}
 		}
 	}
-	return !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, ".") && !strings.Contains(name, "..") && !strings.HasPrefix(name, "/") && !strings.HasSuffix(name, "/")
+	return true
 }
 
 func (v *validator) id(n int64, p *field.Path, f func(int64) []string) {
@@ -1420,7 +1410,7 @@ func (v *podValidator) os(p *field.Path) {
 		})
 	case corev1.Windows:
 	default:
-		oneOf(&v.validator, p.Child("os"), "name", v.spec.OS.Name, corev1.Linux, corev1.Windows)
+		oneOf(&v.validator, p, "os", v.spec.OS.Name, corev1.Linux, corev1.Windows)
 	}
 }
 

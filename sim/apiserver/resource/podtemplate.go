@@ -6,8 +6,8 @@ package resource
 
 import (
 	"fmt"
+	"strings"
 
-	"github.com/kubonsai/kubonsai/sim/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
@@ -116,19 +116,41 @@ func workloadWarnings(obj metav1.Object, t *corev1.PodTemplateSpec) []string {
 		out = append(out, fmt.Sprintf("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", msgs))
 	}
 	if t != nil {
-		out = append(out, templateWarnings(&t.ObjectMeta, &t.Spec, specPath.Child("template", "spec"))...)
+		out = append(out, templateWarnings(&t.Spec, specPath.Child("template", "spec"))...)
 	}
 	return out
 }
 
 // templateWarnings are the most usual of the server's hints about a pod spec.
-func templateWarnings(_ *metav1.ObjectMeta, spec *corev1.PodSpec, p *field.Path) []string {
+func templateWarnings(spec *corev1.PodSpec, p *field.Path) []string {
 	var out []string
 	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for _, k := range sortedKeys(spec.NodeSelector) {
+		if d := deprecatedNodeLabels[k]; d != "" {
+			warn("%s: %s", p.Child("nodeSelector").Key(k), d)
+		}
+	}
+	const matchesNone = "%s: a null labelSelector results in matching no pod"
+	for i := range spec.TopologySpreadConstraints {
+		c, at := &spec.TopologySpreadConstraints[i], p.Child("topologySpreadConstraints").Index(i)
+		if d := deprecatedNodeLabels[c.TopologyKey]; d != "" {
+			warn("%s: %s is %s", at.Child("topologyKey"), c.TopologyKey, d)
+		}
+		if c.LabelSelector == nil {
+			warn(matchesNone, at.Child("labelSelector"))
+		}
+	}
 	for i := range spec.Volumes {
 		vol := &spec.Volumes[i]
 		if vol.GitRepo != nil {
 			warn("%s: deprecated in v1.11, and disabled by default in v1.33+", p.Child("volumes").Index(i).Child("gitRepo"))
+		}
+		if vol.Projected != nil {
+			for _, s := range vol.Projected.Sources {
+				if s == (corev1.VolumeProjection{}) {
+					warn("volume %q (Projected) has no sources provided", vol.Name)
+				}
+			}
 		}
 	}
 	for i := range spec.ImagePullSecrets {
@@ -141,13 +163,10 @@ func templateWarnings(_ *metav1.ObjectMeta, spec *corev1.PodSpec, p *field.Path)
 			c := &list[i]
 			names := map[string]bool{}
 			for j := range c.Env {
-				if names[c.Env[j].Name] {
+				if e := &c.Env[j]; names[e.Name] && (e.ValueFrom != nil || e.Value == "$("+e.Name+")" || !strings.Contains(e.Value, "$("+e.Name+")")) {
 					warn("%s: hides previous definition of %q, which may be dropped when using apply", p.Child(child).Index(i).Child("env").Index(j), c.Env[j].Name)
 				}
 				names[c.Env[j].Name] = true
-				if len(validation.IsEnvVarName(c.Env[j].Name)) > 0 && c.Env[j].Name != "" {
-					continue
-				}
 			}
 			for _, side := range []struct {
 				name string
@@ -160,17 +179,71 @@ func templateWarnings(_ *metav1.ObjectMeta, spec *corev1.PodSpec, p *field.Path)
 					}
 				}
 			}
-			for j := range c.Ports {
-				for k := range j {
-					if a, b := c.Ports[j], c.Ports[k]; a.ContainerPort == b.ContainerPort && a.Protocol == b.Protocol && a.HostPort == b.HostPort && a.HostIP == b.HostIP {
-						warn("%s: duplicate port definition with %s", p.Child(child).Index(i).Child("ports").Index(j), p.Child(child).Index(i).Child("ports").Index(k))
-						break
-					}
-				}
-			}
 		}
 	}
 	eachRegular(spec.InitContainers, "initContainers")
 	eachRegular(spec.Containers, "containers")
+	type definition struct {
+		port *corev1.ContainerPort
+		at   *field.Path
+	}
+	var ports []definition
+	eachContainer(spec, p, func(c *corev1.Container, at *field.Path) {
+		for j := range c.Ports {
+			a, at := &c.Ports[j], at.Child("ports").Index(j)
+			for _, b := range ports {
+				switch o := b.port; {
+				case a.ContainerPort != o.ContainerPort || a.Protocol != o.Protocol:
+				case a.HostPort == o.HostPort && a.HostIP == o.HostIP:
+					warn("%s: duplicate port definition with %s", at, b.at)
+				case a.HostPort == 0 || o.HostPort == 0:
+					warn("%s: overlapping port definition with %s", at, b.at)
+				case a.HostPort == o.HostPort && (a.HostIP == "") != (o.HostIP == ""):
+					warn("%s: dangerously ambiguous port definition with %s", at, b.at)
+				}
+			}
+			ports = append(ports, definition{a, at})
+		}
+	})
+	for i, d := range ports {
+		for _, o := range ports[:i] {
+			if d.port.Name != "" && d.port.Name == o.port.Name {
+				warn("%s: duplicate port name %q with %s, services and probes that select ports by name will use %s", d.at, d.port.Name, o.at, o.at)
+				break
+			}
+		}
+	}
+	if a := spec.Affinity; a != nil {
+		terms := func(required []corev1.PodAffinityTerm, preferred []corev1.WeightedPodAffinityTerm, at *field.Path) {
+			for i := range required {
+				if required[i].LabelSelector == nil {
+					warn(matchesNone, at.Child("requiredDuringSchedulingIgnoredDuringExecution").Index(i).Child("labelSelector"))
+				}
+			}
+			for i := range preferred {
+				if preferred[i].PodAffinityTerm.LabelSelector == nil {
+					warn(matchesNone, at.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i).Child("podAffinityTerm", "labelSelector"))
+				}
+			}
+		}
+		if t := a.PodAffinity; t != nil {
+			terms(t.RequiredDuringSchedulingIgnoredDuringExecution, t.PreferredDuringSchedulingIgnoredDuringExecution, p.Child("affinity", "podAffinity"))
+		}
+		if t := a.PodAntiAffinity; t != nil {
+			terms(t.RequiredDuringSchedulingIgnoredDuringExecution, t.PreferredDuringSchedulingIgnoredDuringExecution, p.Child("affinity", "podAntiAffinity"))
+		}
+	}
 	return out
+}
+
+// deprecatedNodeLabels says what to use instead of labels that nodes once had.
+var deprecatedNodeLabels = map[string]string{
+	"beta.kubernetes.io/arch":                       `deprecated since v1.14; use "kubernetes.io/arch" instead`,
+	"beta.kubernetes.io/os":                         `deprecated since v1.14; use "kubernetes.io/os" instead`,
+	"failure-domain.beta.kubernetes.io/region":      `deprecated since v1.17; use "topology.kubernetes.io/region" instead`,
+	"failure-domain.beta.kubernetes.io/zone":        `deprecated since v1.17; use "topology.kubernetes.io/zone" instead`,
+	"beta.kubernetes.io/instance-type":              `deprecated since v1.17; use "node.kubernetes.io/instance-type" instead`,
+	"app.kubernetes.io/created-by":                  "deprecated since v1.9",
+	"scheduler.alpha.kubernetes.io/preferAvoidPods": "deprecated since v1.22; use Taints and Tolerations instead",
+	"node-role.kubernetes.io/master":                `use "node-role.kubernetes.io/control-plane" instead`,
 }

@@ -202,11 +202,43 @@ func (v *validator) disruptionBudget(spec *policyv1.PodDisruptionBudgetSpec) {
 	}
 }
 
+func isStandardQuota(name corev1.ResourceName) bool {
+	return standardResources[name] && name != corev1.ResourceStorage || isHugePages(corev1.ResourceName(strings.TrimPrefix(string(name), "requests.")))
+}
+
+// canScope reports whether a quota of the resource can be kept to what the scope selects.
+func canScope(s corev1.ResourceQuotaScope, name corev1.ResourceName) bool {
+	switch s {
+	case corev1.ResourceQuotaScopeBestEffort:
+		return name == corev1.ResourcePods
+	case corev1.ResourceQuotaScopeVolumeAttributesClass:
+		return name == corev1.ResourcePersistentVolumeClaims || name == corev1.ResourceRequestsStorage
+	case corev1.ResourceQuotaScopeTerminating, corev1.ResourceQuotaScopeNotTerminating, corev1.ResourceQuotaScopeNotBestEffort,
+		corev1.ResourceQuotaScopePriorityClass, corev1.ResourceQuotaScopeCrossNamespacePodAffinity:
+		switch name {
+		case "pods", "cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory":
+			return true
+		}
+		return false
+	}
+	return true
+}
+
 func (v *validator) quota(spec *corev1.ResourceQuotaSpec) {
 	p := specPath.Child("hard")
 	for _, name := range sortedKeys(spec.Hard) {
 		v.resourceName(name, p.Key(string(name)))
+		if !strings.Contains(string(name), "/") && !isStandardQuota(name) {
+			v.invalid(p.Key(string(name)), name, "must be a standard resource for quota")
+		}
 		v.quantity(name, spec.Hard[name], p.Key(string(name)))
+	}
+	apply := func(s corev1.ResourceQuotaScope, p *field.Path, shown any) {
+		for _, name := range sortedKeys(spec.Hard) {
+			if isStandardQuota(name) && !canScope(s, name) {
+				v.invalid(p, shown, "unsupported scope applied to resource")
+			}
+		}
 	}
 	scopes := map[corev1.ResourceQuotaScope]bool{}
 	for _, s := range spec.Scopes {
@@ -217,6 +249,25 @@ func (v *validator) quota(spec *corev1.ResourceQuotaSpec) {
 			corev1.ResourceQuotaScopeVolumeAttributesClass:
 		default:
 			v.invalid(specPath.Child("scopes"), spec.Scopes, "unsupported scope")
+		}
+		apply(s, specPath.Child("scopes"), spec.Scopes)
+	}
+	if spec.ScopeSelector != nil {
+		p := specPath.Child("scopeSelector", "matchExpressions")
+		for _, r := range spec.ScopeSelector.MatchExpressions {
+			apply(r.ScopeName, p, internal{spec.ScopeSelector})
+			switch r.Operator {
+			case corev1.ScopeSelectorOpIn, corev1.ScopeSelectorOpNotIn:
+				if len(r.Values) == 0 {
+					v.required(p.Child("values"), "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector")
+				}
+			case corev1.ScopeSelectorOpExists, corev1.ScopeSelectorOpDoesNotExist:
+				if len(r.Values) != 0 {
+					v.invalid(p.Child("values"), r.Values, "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector")
+				}
+			default:
+				v.invalid(p.Child("operator"), r.Operator, "not a valid selector operator")
+			}
 		}
 	}
 	if scopes[corev1.ResourceQuotaScopeBestEffort] && scopes[corev1.ResourceQuotaScopeNotBestEffort] ||
@@ -245,10 +296,11 @@ func (v *validator) limits(list []corev1.LimitRangeItem) {
 	for i := range list {
 		l := &list[i]
 		p := specPath.Child("limits").Index(i)
-		for _, msg := range qualifiedName(string(l.Type)) {
+		msgs := qualifiedName(string(l.Type))
+		for _, msg := range msgs {
 			v.invalid(p.Child("type"), l.Type, msg)
 		}
-		if !strings.Contains(string(l.Type), "/") && l.Type != corev1.LimitTypePod && l.Type != corev1.LimitTypeContainer && l.Type != corev1.LimitTypePersistentVolumeClaim {
+		if len(msgs) == 0 && !strings.Contains(string(l.Type), "/") && l.Type != corev1.LimitTypePod && l.Type != corev1.LimitTypeContainer && l.Type != corev1.LimitTypePersistentVolumeClaim {
 			v.invalid(p.Child("type"), l.Type, "must be a standard limit type or fully qualified")
 		}
 		if seen[l.Type] {
@@ -259,7 +311,11 @@ func (v *validator) limits(list []corev1.LimitRangeItem) {
 		names := func(m corev1.ResourceList, child string) {
 			for _, n := range sortedKeys(m) {
 				keys[n] = true
-				v.resourceName(n, p.Child(child).Key(string(n)))
+				if l.Type == corev1.LimitTypePod || l.Type == corev1.LimitTypeContainer {
+					v.containerResourceName(n, p.Child(child).Key(string(n)))
+				} else {
+					v.resourceName(n, p.Child(child).Key(string(n)))
+				}
 			}
 		}
 		names(l.Max, "max")

@@ -35,11 +35,19 @@ func init() {
 		PrepareForUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			s, old := obj.(*corev1.Service), oldObj.(*corev1.Service)
 			s.Status = old.Status
+			if s.Spec.ClusterIP != old.Spec.ClusterIP && slices.Equal(s.Spec.ClusterIPs, old.Spec.ClusterIPs) { // the list follows
+				if s.Spec.ClusterIPs = slices.Clone(s.Spec.ClusterIPs); s.Spec.ClusterIP == "" {
+					s.Spec.ClusterIPs = nil
+				} else if len(s.Spec.ClusterIPs) > 0 {
+					s.Spec.ClusterIPs[0] = s.Spec.ClusterIP
+				}
+			}
 			clearServiceFields(s, old)
 		},
 		PrepareForStatusUpdate: func(_ *Context, obj, oldObj metav1.Object) {
 			obj.(*corev1.Service).Spec = oldObj.(*corev1.Service).Spec
 		},
+		Warnings: func(_ *Context, obj, _ metav1.Object) []string { return serviceWarnings(obj.(*corev1.Service)) },
 		Validate: func(_ *Context, obj metav1.Object) field.ErrorList {
 			v := validator{errs: validateMeta(obj, true, dnsLabel)}
 			v.service(obj.(*corev1.Service), nil)
@@ -418,4 +426,29 @@ func servicePorts(ports []corev1.ServicePort) string {
 		out[i] += "/" + string(p.Protocol)
 	}
 	return orNone(strings.Join(out, ","))
+}
+
+// serviceWarnings are the server's hints about fields that do nothing, or will not for long.
+func serviceWarnings(s *corev1.Service) []string {
+	spec := &s.Spec
+	external := spec.Type == corev1.ServiceTypeExternalName
+	headless := !external && spec.ClusterIP == corev1.ClusterIPNone
+	var out []string
+	for _, w := range [...]struct {
+		when bool
+		text string
+	}{
+		{headless && spec.LoadBalancerIP != "", "spec.loadBalancerIP is ignored for headless services"},
+		{headless && len(spec.ExternalIPs) > 0, "spec.externalIPs is ignored for headless services"},
+		{headless && spec.SessionAffinity != corev1.ServiceAffinityNone, "spec.SessionAffinity is ignored for headless services"},
+		{!headless && !external && len(spec.ExternalIPs) > 0, "spec.externalIPs is deprecated and may no longer be implemented in some clusters"},
+		{external && len(spec.ExternalIPs) > 0, `spec.externalIPs is ignored when spec.type is "ExternalName"`},
+		{!external && spec.ExternalName != "", `spec.externalName is ignored when spec.type is not "ExternalName"`},
+		{deref(spec.TrafficDistribution) == "PreferClose", `spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"`},
+	} {
+		if w.when {
+			out = append(out, w.text)
+		}
+	}
+	return out
 }

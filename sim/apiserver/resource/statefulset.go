@@ -57,10 +57,14 @@ func init() {
 		},
 		Warnings: func(_ *Context, obj, old metav1.Object) []string {
 			s := obj.(*appsv1.StatefulSet)
-			if old != nil && s.Generation == old.GetObjectMeta().Generation {
-				return nil
+			var out []string
+			if old == nil || s.Generation != old.GetObjectMeta().Generation {
+				out = templateWarnings(&s.Spec.Template.Spec, specPath.Child("template", "spec"))
 			}
-			return templateWarnings(nil, &s.Spec.Template.Spec, specPath.Child("template", "spec"))
+			if deref(s.Spec.RevisionHistoryLimit) < 0 {
+				out = append(out, "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
+			}
+			return out
 		},
 		Columns: append([]column{
 			nameColumn(),
@@ -95,7 +99,10 @@ func defaultStatefulSet(spec *appsv1.StatefulSetSpec) {
 		}
 	}
 	if u.Type == appsv1.RollingUpdateStatefulSetStrategyType && u.RollingUpdate != nil && u.RollingUpdate.Partition == nil {
-		u.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{Partition: zero32, MaxUnavailable: u.RollingUpdate.MaxUnavailable}
+		u.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{Partition: zero32}
+	}
+	if r := u.RollingUpdate; r != nil && r.MaxUnavailable != nil { // the feature is off by default
+		u.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{Partition: r.Partition}
 	}
 	policy := appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{}
 	if p := spec.PersistentVolumeClaimRetentionPolicy; p != nil {
@@ -153,21 +160,14 @@ func (v *validator) statefulSet(spec *appsv1.StatefulSetSpec, create bool) {
 	case appsv1.RollingUpdateStatefulSetStrategyType:
 		if r := u.RollingUpdate; r != nil {
 			v.nonnegative(int64(deref(r.Partition)), p.Child("rollingUpdate"), "partition")
-			if r.MaxUnavailable != nil {
-				v.positiveOrPercent(*r.MaxUnavailable, p.Child("rollingUpdate"), "maxUnavailable")
-				if n, _ := percentage(*r.MaxUnavailable); n == 0 {
-					v.invalid(p.Child("rollingUpdate", "maxUnavailable"), *r.MaxUnavailable, "cannot be 0")
-				}
-				v.atMost100Percent(*r.MaxUnavailable, p.Child("rollingUpdate"), "maxUnavailable")
-			}
 		}
 	default:
 		v.invalid(p, internal{u}, "must be 'RollingUpdate' or 'OnDelete'")
 	}
 	if r := spec.PersistentVolumeClaimRetentionPolicy; r != nil {
 		p := specPath.Child("persistentVolumeClaimRetentionPolicy")
-		oneOf(v, p, "whenDeleted", r.WhenDeleted, appsv1.DeletePersistentVolumeClaimRetentionPolicyType, appsv1.RetainPersistentVolumeClaimRetentionPolicyType)
-		oneOf(v, p, "whenScaled", r.WhenScaled, appsv1.DeletePersistentVolumeClaimRetentionPolicyType, appsv1.RetainPersistentVolumeClaimRetentionPolicyType)
+		oneOf(v, p, "whenDeleted", r.WhenDeleted, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType)
+		oneOf(v, p, "whenScaled", r.WhenScaled, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType)
 	}
 	v.nonnegative(int64(deref(spec.Replicas)), specPath, "replicas")
 	v.nonnegative(int64(spec.MinReadySeconds), specPath, "minReadySeconds")
@@ -176,6 +176,11 @@ func (v *validator) statefulSet(spec *appsv1.StatefulSetSpec, create bool) {
 	}
 	if create && spec.ServiceName != "" {
 		v.check(specPath, "serviceName", spec.ServiceName, dnsLabel)
+	}
+	if create {
+		for i := range spec.VolumeClaimTemplates {
+			v.add(validateClaimSpec(&spec.VolumeClaimTemplates[i].Spec, specPath.Child("volumeClaimTemplates").Index(i).Child("spec")))
+		}
 	}
 	v.selector(spec.Selector, "statefulset")
 	selector, err := metav1.LabelSelectorAsSelector(spec.Selector)

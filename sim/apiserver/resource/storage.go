@@ -3,6 +3,7 @@
 package resource
 
 import (
+	"path"
 	"time"
 
 	"k8s.io/apimachinery/pkg/fields"
@@ -55,6 +56,12 @@ func init() {
 			v := validator{errs: validateMeta(obj, false, dnsSubdomain)}
 			v.volume(&obj.(*corev1.PersistentVolume).Spec)
 			return v.errs
+		},
+		Warnings: func(_ *Context, obj, _ metav1.Object) []string {
+			if obj.(*corev1.PersistentVolume).Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRecycle {
+				return []string{"spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."}
+			}
+			return nil
 		},
 		ValidateUpdate: func(_ *Context, obj, oldObj metav1.Object) field.ErrorList {
 			pv, old := obj.(*corev1.PersistentVolume), oldObj.(*corev1.PersistentVolume)
@@ -188,6 +195,18 @@ func init() {
 			} else if *m != storagev1.VolumeBindingImmediate && *m != storagev1.VolumeBindingWaitForFirstConsumer {
 				v.errs = append(v.errs, field.NotSupported(field.NewPath("volumeBindingMode"), *m, []storagev1.VolumeBindingMode{storagev1.VolumeBindingImmediate, storagev1.VolumeBindingWaitForFirstConsumer}))
 			}
+			if _, ok := s.Parameters[""]; ok {
+				v.invalid(field.NewPath("parameters"), "", "field can not be empty.")
+			}
+			for i, t := range s.AllowedTopologies {
+				for j, r := range t.MatchLabelExpressions {
+					at := field.NewPath("allowedTopologies").Index(i).Child("matchLabelExpressions").Index(j)
+					if len(r.Values) == 0 {
+						v.required(at.Child("values"), "")
+					}
+					v.check(at, "key", r.Key, qualifiedName)
+				}
+			}
 			return v.errs
 		},
 		ValidateUpdate: func(_ *Context, obj, oldObj metav1.Object) field.ErrorList {
@@ -245,7 +264,11 @@ func (v *validator) volume(spec *corev1.PersistentVolumeSpec) {
 		v.errs = append(v.errs, field.NotSupported(p.Child("capacity"), spec.Capacity, []corev1.ResourceName{corev1.ResourceStorage}))
 	}
 	for _, name := range sortedKeys(spec.Capacity) {
-		if q := spec.Capacity[name]; q.Sign() <= 0 {
+		q := spec.Capacity[name]
+		if q.Sign() < 0 {
+			v.invalid(p.Child("capacity").Key(string(name)), q.Value(), "must be a valid resource quantity")
+		}
+		if q.Sign() <= 0 {
 			v.invalid(p.Child("capacity").Key(string(name)), q.String(), notPositiveMessage)
 		}
 	}
@@ -259,13 +282,22 @@ func (v *validator) volume(spec *corev1.PersistentVolumeSpec) {
 			v.nodeSelector(a.Required, p.Child("nodeAffinity", "required"))
 		}
 	}
-	if spec.HostPath != nil {
+	types := 0
+	source := func(set bool, child string) bool {
+		if set {
+			if types++; types > 1 {
+				v.forbidden(p.Child(child), "may not specify more than 1 volume type")
+			}
+		}
+		return set && types == 1
+	}
+	if source(spec.HostPath != nil, "hostPath") {
 		v.hostPath(spec.HostPath, p.Child("hostPath"))
 	}
-	if spec.NFS != nil {
+	if source(spec.NFS != nil, "nfs") {
 		v.nfs(spec.NFS, p.Child("nfs"))
 	}
-	if spec.Local != nil {
+	if source(spec.Local != nil, "local") {
 		if spec.Local.Path == "" {
 			v.required(p.Child("local", "path"), "")
 		} else {
@@ -275,8 +307,19 @@ func (v *validator) volume(spec *corev1.PersistentVolumeSpec) {
 			v.required(p.Child("nodeAffinity"), "Local volume requires node affinity")
 		}
 	}
+	if source(spec.CSI != nil, "csi") {
+		if at := p.Child("csi"); spec.CSI.Driver == "" {
+			v.required(at.Child("driver"), "")
+		}
+		if spec.CSI.VolumeHandle == "" {
+			v.required(p.Child("csi", "volumeHandle"), "")
+		}
+	}
 	if spec.PersistentVolumeSource == (corev1.PersistentVolumeSource{}) {
 		v.required(p, "must specify a volume type")
+	}
+	if spec.HostPath != nil && path.Clean(spec.HostPath.Path) == "/" && spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRecycle {
+		v.forbidden(p.Child("persistentVolumeReclaimPolicy"), "may not be 'recycle' for a hostPath mount of '/'")
 	}
 	if spec.StorageClassName != "" {
 		v.check(p, "storageClassName", spec.StorageClassName, dnsSubdomain)

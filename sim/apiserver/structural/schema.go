@@ -51,10 +51,25 @@ func Compile(p *apiextensionsv1.JSONSchemaProps, path *field.Path) (*Schema, fie
 	var errs field.ErrorList
 	s := compile(p, path, true, &errs)
 	s.root = true
+	if p.AdditionalProperties != nil {
+		errs = append(errs, field.Forbidden(path.Child("additionalProperties"), "must not be used at the root"))
+	}
 	if len(errs) == 0 {
 		s.check(path, &errs)
 	}
 	return s, errs
+}
+
+// shownRule is a rule as messages show it: under Go's field names.
+type shownRule struct {
+	Rule, Message, MessageExpression string
+	Reason                           *apiextensionsv1.FieldValueErrorReason
+	FieldPath                        string
+	OptionalOldSelf                  *bool
+}
+
+func shown(r *apiextensionsv1.ValidationRule) shownRule {
+	return shownRule{r.Rule, r.Message, r.MessageExpression, r.Reason, r.FieldPath, r.OptionalOldSelf}
 }
 
 func tree(j *apiextensionsv1.JSON) any {
@@ -142,12 +157,12 @@ func compile(p *apiextensionsv1.JSONSchemaProps, path *field.Path, typed bool, e
 			continue
 		}
 		if r.program, err = cel.Parse(r.Rule); err != nil {
-			add(field.Invalid(at.Child("rule"), r.ValidationRule.Rule, "compilation failed: "+err.Error()))
+			add(field.Invalid(at.Child("rule"), shown(r.ValidationRule), "compilation failed: "+err.Error()))
 			continue
 		}
 		if r.MessageExpression != "" {
 			if r.message, err = cel.Parse(r.MessageExpression); err != nil {
-				add(field.Invalid(at.Child("messageExpression"), r.MessageExpression, "messageExpression compilation failed: "+err.Error()))
+				add(field.Invalid(at.Child("messageExpression"), shown(r.ValidationRule), "messageExpression compilation failed: "+err.Error()))
 				continue
 			}
 		}
@@ -158,7 +173,9 @@ func compile(p *apiextensionsv1.JSONSchemaProps, path *field.Path, typed bool, e
 		s.hasRules = s.hasRules || c.hasRules
 	}
 	if s.hasDefault && typed && len(*errs) == 0 {
-		for _, e := range s.Validate(s.fallback, nil, path.Child("default"), false) {
+		at := path.Child("default")
+		for _, e := range s.Validate(s.fallback, nil, at, false) {
+			e.Detail = strings.TrimPrefix(strings.TrimPrefix(e.Detail, at.String()), ".") // named from here on
 			add(e)
 		}
 	}
@@ -179,15 +196,15 @@ func (s *Schema) check(path *field.Path, errs *field.ErrorList) {
 				vars["oldSelf"] = cel.OptionalOf
 			}
 			if _, err := r.program.Check(vars, cel.Bool); errors.Is(err, cel.ErrResult) {
-				*errs = append(*errs, field.Invalid(at.Child("rule"), r.Rule, "cel expression must evaluate to a bool"))
+				*errs = append(*errs, field.Invalid(at.Child("rule"), shown(r.ValidationRule), "cel expression must evaluate to a bool"))
 			} else if err != nil {
-				*errs = append(*errs, field.Invalid(at.Child("rule"), r.Rule, "compilation failed: "+err.Error()))
+				*errs = append(*errs, field.Invalid(at.Child("rule"), shown(r.ValidationRule), "compilation failed: "+err.Error()))
 			}
 			if r.message == nil {
 				continue
 			}
 			if _, err := r.message.Check(vars, cel.String); err != nil {
-				*errs = append(*errs, field.Invalid(at.Child("messageExpression"), r.MessageExpression, "messageExpression compilation failed: "+err.Error()))
+				*errs = append(*errs, field.Invalid(at.Child("messageExpression"), shown(r.ValidationRule), "messageExpression compilation failed: "+err.Error()))
 			}
 		}
 	}

@@ -32,7 +32,7 @@ func (s *Schema) Validate(v, old any, path *field.Path, rules bool) field.ErrorL
 	}
 	for _, e := range w.errs {
 		switch e.Type {
-		case field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
+		case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
 			return append(w.errs, field.Invalid(nil, nil, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"))
 		}
 	}
@@ -372,11 +372,11 @@ func (w *walk) rule(s *Schema, r *rule, v, old any, path *field.Path) {
 	}
 	switch {
 	case err != nil:
-		detail := fmt.Sprintf("rule evaluation error: %v evaluating rule: %s", err, messageOr(r))
+		detail := fmt.Sprintf("%v evaluating rule: %s", err, messageOr(r))
 		if strings.HasPrefix(err.Error(), "no such overload") {
 			detail = fmt.Sprintf("'%v': call arguments did not match a supported operator, function or macro signature for rule: %s", err, messageOr(r))
 		}
-		w.add(field.Invalid(at, value, detail))
+		w.add(field.Invalid(path, s.Type, detail))
 		return
 	case result == true:
 		return

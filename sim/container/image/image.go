@@ -147,7 +147,8 @@ type Settings struct {
 	MemoryMB   float64               `json:"memory_mb,omitempty"`
 	CPU        float64               `json:"cpu_milli,omitempty"` // idle use
 	StopSignal string                `json:"stopSignal,omitempty"`
-	Version    string                `json:"version,omitempty"` // ${VERSION}, when it is not the tag
+	LibcLookup bool                  `json:"libcLookup,omitempty"` // its nslookup asks the C library: busybox before 1.29
+	Version    string                `json:"version,omitempty"`    // ${VERSION}, when it is not the tag
 }
 
 // Image is one image: a repository at a tag.
@@ -734,6 +735,7 @@ func (i *Image) override(s *Settings) {
 	set(&i.UserName, s.UserName)
 	set(&i.WorkDir, s.WorkDir)
 	set(&i.StopSignal, s.StopSignal)
+	i.LibcLookup = i.LibcLookup || s.LibcLookup
 	set(&i.Settings.Version, s.Version)
 	if s.Entrypoint != nil {
 		i.Entrypoint = s.Entrypoint

@@ -150,7 +150,7 @@ func TestRefusedDefinitions(t *testing.T) {
 	for edit, want := range map[string]string{
 		"name: bonsais.example.com=name: other.example.com":                    `metadata.name: Invalid value: "other.example.com": must be spec.names.plural+"."+spec.group`,
 		"storage: true=storage: false":                                         "must have exactly one version marked as storage version",
-		"species: {type: string, enum: [pine, maple]}=species: {enum: [pine]}": "spec.versions[0].schema.openAPIV3Schema.properties[spec].properties[species].type: Required value: must not be empty for specified object fields",
+		"species: {type: string, enum: [pine, maple]}=species: {enum: [pine]}": "spec.validation.openAPIV3Schema.properties[spec].properties[species].type: Required value: must not be empty for specified object fields",
 		"self.branches >= oldSelf.branches=self.branches >":                    "compilation failed: ERROR: <input>:1:16: Syntax error",
 		"default: 3=default: 30":                                               "properties[branches].default: Invalid value: 30",
 		"scope: Namespaced=scope: Everywhere":                                  `spec.scope: Unsupported value: "Everywhere": supported values: "Cluster", "Namespaced"`,

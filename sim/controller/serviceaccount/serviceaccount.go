@@ -1,5 +1,6 @@
 // Package serviceaccount gives every namespace its default ServiceAccount and
-// the ConfigMap kube-root-ca.crt, and brings them back when they are deleted.
+// the ConfigMap kube-root-ca.crt, and brings them back when they are deleted. It
+// fills Secrets that ask for an account's token.
 package serviceaccount
 
 import (
@@ -8,6 +9,7 @@ import (
 
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
+	"github.com/kubonsai/kubonsai/sim/api/labels"
 	"github.com/kubonsai/kubonsai/sim/client"
 	"github.com/kubonsai/kubonsai/sim/controller"
 )
@@ -29,6 +31,76 @@ type Controller struct {
 	configMaps *client.Informer[*corev1.ConfigMap]
 	queue      *client.Queue
 	ca         string
+}
+
+// Tokens makes the token of a Secret.
+type Tokens interface {
+	SecretToken(account *corev1.ServiceAccount, secret string) string
+}
+
+// filler gives Secrets of type kubernetes.io/service-account-token what they are
+// for, and deletes those whose account is gone.
+// https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#manually-create-a-long-lived-api-token-for-a-serviceaccount
+type filler struct {
+	client   *client.Client
+	accounts *client.Informer[*corev1.ServiceAccount]
+	secrets  *client.Informer[*corev1.Secret]
+	queue    *client.Queue
+	tokens   Tokens
+	ca       string
+}
+
+// NewTokens returns the controller that fills Secrets.
+func NewTokens(c *client.Client, f *client.Factory, ca string, tokens Tokens) {
+	fc := &filler{client: c, ca: ca, tokens: tokens, accounts: client.InformerFor[*corev1.ServiceAccount](f), secrets: client.InformerFor[*corev1.Secret](f)}
+	fc.queue = client.NewQueue(f.Clock(), "tokens-controller", latency, fc.sync)
+	fc.secrets.OnChange(func(_, s *corev1.Secret) {
+		if s != nil && s.Type == corev1.SecretTypeServiceAccountToken {
+			fc.queue.Add(client.Key(s))
+		}
+	})
+	fc.accounts.OnChange(func(old, now *corev1.ServiceAccount) {
+		if now != nil {
+			return
+		}
+		for _, s := range fc.secrets.List(old.Namespace, labels.Everything()) {
+			if s.Type == corev1.SecretTypeServiceAccountToken && s.Annotations[corev1.ServiceAccountNameKey] == old.Name {
+				fc.queue.Add(client.Key(s))
+			}
+		}
+	})
+}
+
+func (c *filler) sync(key string) error {
+	s, ok := c.secrets.ByKey(key)
+	if !ok || s.DeletionTimestamp != nil {
+		return nil
+	}
+	sa, ok := c.accounts.Get(s.Namespace, s.Annotations[corev1.ServiceAccountNameKey])
+	if uid := s.Annotations[corev1.ServiceAccountUIDKey]; !ok || uid != "" && uid != string(sa.UID) {
+		err := client.Delete[*corev1.Secret](c.client, s.Namespace, s.Name, client.DeleteOptions{UID: string(s.UID)})
+		if ignorable(err) {
+			return nil
+		}
+		return err
+	}
+	if len(s.Data[corev1.ServiceAccountTokenKey]) > 0 && s.Annotations[corev1.ServiceAccountUIDKey] != "" {
+		return nil
+	}
+	u := controller.Copy(s)
+	u.Annotations = maps.Clone(s.Annotations)
+	u.Annotations[corev1.ServiceAccountUIDKey] = string(sa.UID)
+	u.Data = maps.Clone(s.Data)
+	if u.Data == nil {
+		u.Data = map[string][]byte{}
+	}
+	u.Data[corev1.ServiceAccountRootCAKey] = []byte(c.ca)
+	u.Data[corev1.ServiceAccountNamespaceKey] = []byte(s.Namespace)
+	u.Data[corev1.ServiceAccountTokenKey] = []byte(c.tokens.SecretToken(sa, s.Name))
+	if _, err := client.Update(c.client, u); err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	return nil
 }
 
 // New returns the controller; ca is the cluster's certificate bundle in PEM form.

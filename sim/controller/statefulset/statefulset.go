@@ -10,7 +10,6 @@ import (
 	appsv1 "github.com/kubonsai/kubonsai/sim/api/apps/v1"
 	corev1 "github.com/kubonsai/kubonsai/sim/api/core/v1"
 	apierrors "github.com/kubonsai/kubonsai/sim/api/errors"
-	"github.com/kubonsai/kubonsai/sim/api/intstr"
 	"github.com/kubonsai/kubonsai/sim/api/labels"
 	metav1 "github.com/kubonsai/kubonsai/sim/api/meta/v1"
 	"github.com/kubonsai/kubonsai/sim/client"
@@ -274,17 +273,12 @@ func (p *pass) condemn(pod *corev1.Pod) (bool, error) {
 }
 
 // rollOut deletes pods of an older template, from the top down to the
-// partition, one at a time unless more may be missing.
+// partition, one at a time.
 func (p *pass) rollOut() error {
 	partition, most := 0, 1
 	if r := p.set.Spec.UpdateStrategy.RollingUpdate; r != nil {
 		if r.Partition != nil {
 			partition = int(*r.Partition)
-		}
-		if r.MaxUnavailable != nil {
-			if n, err := intstr.GetScaledValueFromIntOrPercent(r.MaxUnavailable, p.count, false); err == nil {
-				most = max(1, n)
-			}
 		}
 	}
 	for _, pod := range p.replicas {

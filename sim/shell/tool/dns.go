@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kubonsai/kubonsai/sim/network"
+	"github.com/kubonsai/kubonsai/sim/program"
 )
 
 func init() {
@@ -142,6 +143,9 @@ func nslookup(t *T) int {
 	case t.name == "host":
 		return q.host()
 	case t.busybox() && t.Lookup("dig") == nil: // who has dig has BIND's nslookup too
+		if b, _ := t.FS.ReadFile("/bin/busybox"); strings.HasSuffix(string(b), program.LibcLookup) {
+			return q.libc(names[0])
+		}
 		return q.busy()
 	}
 	return q.bind()
@@ -284,6 +288,32 @@ func (q *query) busy() int {
 		q.puts(strings.Repeat("\n", times))
 	}
 	return status
+}
+
+// libc is nslookup of an old busybox: names are looked for along the search
+// list, and addresses shown with their names.
+func (q *query) libc(host string) int {
+	show := func(head, name string, list []netip.Addr) {
+		q.printf("%-10s %s\n", head, name)
+		for i, a := range list {
+			b, named := a.As4(), ""
+			if answer, kind := q.Net.Query(q.server, fmt.Sprintf("%d.%d.%d.%d.in-addr.arpa", b[3], b[2], b[1], b[0])); kind == 0 && answer.PTR != "" {
+				named = " " + answer.PTR
+			}
+			q.printf("Address %d: %s%s\n", i+1, a, named)
+		}
+	}
+	if q.Net != nil && q.server.Is4() {
+		show("Server:", q.shown, []netip.Addr{q.server})
+		q.puts("\n")
+	}
+	list, err := q.lookup(host)
+	if err != nil {
+		q.eprint(fmt.Sprintf("nslookup: can't resolve '%s'\n", host))
+		return 1
+	}
+	show("Name:", host, list)
+	return 0
 }
 
 func (q *query) host() int {
