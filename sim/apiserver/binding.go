@@ -47,9 +47,9 @@ func (c *call) bind(b *corev1.Binding) (*rest.Response, error) {
 	}
 	switch {
 	case b.Target.Kind != "" && b.Target.Kind != "Node":
-		return nil, apierrors.NewInternalError(fmt.Errorf("target.kind: Unsupported value: %q: supported values: \"Node\", \"<empty>\"", b.Target.Kind))
+		return nil, apierrors.NewUnknown(fmt.Sprintf("target.kind: Unsupported value: %q: supported values: \"Node\", \"<empty>\"", b.Target.Kind))
 	case b.Target.Name == "":
-		return nil, apierrors.NewInternalError(fmt.Errorf("target.name: Required value"))
+		return nil, apierrors.NewUnknown("target.name: Required value")
 	}
 	if err := c.admit(Create, b, nil); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@
 package apiserver
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -266,9 +267,10 @@ func mismatch(t reflect.Type, v any) error {
 		return nil
 	case reflect.Slice:
 		if s, ok := v.(string); ok && t.Elem().Kind() == reflect.Uint8 {
-			data, _ := json.Marshal(s)
-			var b []byte
-			return json.Unmarshal(data, &b)
+			if _, err := base64.StdEncoding.DecodeString(s); err != nil {
+				return fmt.Errorf("error decoding from json: %w", err)
+			}
+			return nil
 		}
 		list, ok := v.([]any)
 		if !ok {

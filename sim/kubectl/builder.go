@@ -1063,6 +1063,9 @@ func (b *Builder) validate(doc any, name string) error {
 		return nil
 	}
 	m, ok := doc.(tree.Map)
+	if ok && m["apiVersion"] == "v1" && m["kind"] == "List" {
+		_, ok = m["items"].([]any)
+	}
 	var err error
 	if !ok {
 		err = errors.New("invalid object to validate")

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -10,25 +11,34 @@ import (
 	"github.com/kubonsai/kubonsai/sim"
 )
 
-// golden are the scenarios whose transcripts of a real v1.36.2 cluster the
-// simulation must repeat.
-var golden = []string{
-	"replicaset", "errors", "output-formats", "pod-failures", "scheduling", "deployment",
-	"containers", "kubectl-tools", "configmap", "service",
-	"workloads", "policies", "custom-resources", "api",
+// golden are the scenarios, by where they are in testdata, whose transcripts of
+// real v1.36.2 clusters the simulation must repeat.
+var golden = map[string][]string{
+	"transcripts": {
+		"replicaset", "errors", "output-formats", "pod-failures", "scheduling", "deployment",
+		"containers", "kubectl-tools", "configmap", "service",
+		"workloads", "policies", "custom-resources", "api",
+	},
+	"recorded": {"workload-controllers", "pod-life", "updates", "mistakes-workloads", "mistakes-kinds", "mistakes-pods"},
 }
 
 var goldenSeeds = []uint64{1, 2, 3}
 
 func TestGolden(t *testing.T) {
-	known, err := LoadDifferences(os.DirFS("../testdata/transcripts"))
+	for dir, scenarios := range golden {
+		t.Run(dir, func(t *testing.T) { testGolden(t, os.DirFS("../testdata/"+dir), scenarios) })
+	}
+}
+
+func testGolden(t *testing.T, dir fs.FS, scenarios []string) {
+	known, err := LoadDifferences(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range golden {
+	for _, name := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := Load(os.DirFS("../testdata/transcripts"), name)
+			s, err := Load(dir, name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +77,7 @@ func TestGolden(t *testing.T) {
 	}
 	for _, list := range []map[string]string{known.Never, known.Chance} {
 		for key, reason := range list {
-			if name, _, _ := strings.Cut(key, " "); reason == "" || !slices.Contains(golden, name) {
+			if name, _, _ := strings.Cut(key, " "); reason == "" || !slices.Contains(scenarios, name) {
 				t.Errorf("%s has no reason, or is of no scenario", key)
 			}
 		}

@@ -198,6 +198,12 @@ func NewInternalError(err error) *StatusError {
 		&metav1.StatusDetails{Causes: []metav1.StatusCause{{Message: err.Error()}}}, "Internal error occurred: %v", err)
 }
 
+// NewUnknown is what the server makes of an error that is none of the API's: a
+// failure of its own, without a reason.
+func NewUnknown(message string) *StatusError {
+	return failure(codeInternal, metav1.StatusReasonUnknown, nil, "%s", message)
+}
+
 // NewTimeout says that the answer took too long; the operation may still complete.
 func NewTimeout(message string, retryAfterSeconds int) *StatusError {
 	return failure(codeGatewayTimeout, metav1.StatusReasonTimeout,

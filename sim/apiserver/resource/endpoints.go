@@ -159,7 +159,7 @@ func formatSubsets(subsets []corev1.EndpointSubset) string {
 func validateEndpointIP(ip string, p *field.Path) field.ErrorList {
 	a, err := netip.ParseAddr(ip)
 	if err != nil {
-		return nil
+		return field.ErrorList{field.Invalid(p, ip, "must be a valid IP address")}
 	}
 	a = a.Unmap()
 	var v validator
@@ -190,11 +190,8 @@ func (v *validator) endpoints(e *corev1.Endpoints) {
 		}{{"addresses", s.Addresses}, {"notReadyAddresses", s.NotReadyAddresses}} {
 			for j, a := range side.list {
 				at := p.Child(side.child).Index(j)
-				if errs := validateIP(a.IP, at.Child("ip")); len(errs) > 0 {
-					v.add(errs)
-				} else {
-					v.add(validateEndpointIP(a.IP, at.Child("ip")))
-				}
+				v.add(validateIP(a.IP, at.Child("ip")))
+				v.add(validateEndpointIP(a.IP, at.Child("ip")))
 				if a.Hostname != "" {
 					v.check(at, "hostname", a.Hostname, dnsLabel)
 				}

@@ -78,6 +78,7 @@ func init() {
 		ValidateUpdate: func(_ *Context, obj, oldObj metav1.Object) field.ErrorList {
 			v := validator{errs: validateMetaUpdate(obj, oldObj)}
 			spec, old := &obj.(*batchv1.Job).Spec, &oldObj.(*batchv1.Job).Spec
+			v.generatedSelector(obj.(*batchv1.Job))
 			v.job(spec, specPath)
 			v.jobSelector(spec)
 			if spec.CompletionMode == nil || *spec.CompletionMode != batchv1.IndexedCompletion {

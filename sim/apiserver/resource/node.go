@@ -103,7 +103,7 @@ func (v *validator) nodeResources(n *corev1.Node) {
 func validateNodeUpdate(n, old *corev1.Node) field.ErrorList {
 	v := validator{errs: validateMetaUpdate(n, old)}
 	v.nodeResources(n)
-	if len(old.Spec.PodCIDRs) > 0 && !slices.Equal(n.Spec.PodCIDRs, old.Spec.PodCIDRs) {
+	if len(old.Spec.PodCIDRs) > 0 && (!slices.Equal(n.Spec.PodCIDRs, old.Spec.PodCIDRs) || n.Spec.PodCIDR != old.Spec.PodCIDR) {
 		v.forbidden(specPath.Child("podCIDRs"), "node updates may not change podCIDR except from \"\" to valid")
 	}
 	if old.Spec.ProviderID != "" && n.Spec.ProviderID != old.Spec.ProviderID {

@@ -197,10 +197,13 @@ func (v *podValidator) volumeSource(vol *corev1.Volume, p *field.Path) {
 			check(p.Child(name))
 		}
 	}
-	needs := func(child, value string) func(*field.Path) {
+	// needs is the check that fields have values: names and values by turns.
+	needs := func(fields ...string) func(*field.Path) {
 		return func(p *field.Path) {
-			if value == "" {
-				v.required(p.Child(child), "")
+			for i := 0; i < len(fields); i += 2 {
+				if fields[i+1] == "" {
+					v.required(p.Child(fields[i]), "")
+				}
 			}
 		}
 	}
@@ -213,21 +216,23 @@ func (v *podValidator) volumeSource(vol *corev1.Volume, p *field.Path) {
 	}
 	source(s.HostPath != nil, "hostPath", func(p *field.Path) { v.hostPath(s.HostPath, p) })
 	source(s.GitRepo != nil, "gitRepo", func(p *field.Path) { needs("repository", s.GitRepo.Repository)(p) })
-	source(s.GCEPersistentDisk != nil, "gcePersistentDisk", nil)
-	source(s.AWSElasticBlockStore != nil, "awsElasticBlockStore", nil)
+	source(s.GCEPersistentDisk != nil, "gcePersistentDisk", func(p *field.Path) { needs("pdName", s.GCEPersistentDisk.PDName)(p) })
+	source(s.AWSElasticBlockStore != nil, "awsElasticBlockStore", func(p *field.Path) { needs("volumeID", s.AWSElasticBlockStore.VolumeID)(p) })
 	source(s.Secret != nil, "secret", func(p *field.Path) {
 		needs("secretName", s.Secret.SecretName)(p)
 		v.fileMode(s.Secret.DefaultMode, p, "defaultMode")
 		v.keysToPaths(s.Secret.Items, p)
 	})
 	source(s.NFS != nil, "nfs", func(p *field.Path) { v.nfs(s.NFS, p) })
-	source(s.ISCSI != nil, "iscsi", nil)
-	source(s.Glusterfs != nil, "glusterfs", nil)
+	source(s.ISCSI != nil, "iscsi", func(p *field.Path) { needs("targetPortal", s.ISCSI.TargetPortal, "iqn", s.ISCSI.IQN)(p) })
+	source(s.Glusterfs != nil, "glusterfs", func(p *field.Path) { needs("endpoints", s.Glusterfs.EndpointsName, "path", s.Glusterfs.Path)(p) })
 	source(s.Flocker != nil, "flocker", nil)
 	source(s.PersistentVolumeClaim != nil, "persistentVolumeClaim", func(p *field.Path) { needs("claimName", s.PersistentVolumeClaim.ClaimName)(p) })
-	source(s.RBD != nil, "rbd", nil)
-	source(s.Cinder != nil, "cinder", nil)
-	source(s.CephFS != nil, "cephFS", nil)
+	source(s.RBD != nil, "rbd", func(p *field.Path) {
+		needs("monitors", strings.Join(s.RBD.CephMonitors, ","), "image", s.RBD.RBDImage)(p)
+	})
+	source(s.Cinder != nil, "cinder", func(p *field.Path) { needs("volumeID", s.Cinder.VolumeID)(p) })
+	source(s.CephFS != nil, "cephFS", func(p *field.Path) { needs("monitors", strings.Join(s.CephFS.Monitors, ","))(p) })
 	source(s.Quobyte != nil, "quobyte", nil)
 	source(s.DownwardAPI != nil, "downwarAPI", func(*field.Path) {
 		at := p.Child("downwardAPI")
@@ -237,16 +242,18 @@ func (v *podValidator) volumeSource(vol *corev1.Volume, p *field.Path) {
 		}
 	})
 	source(s.FC != nil, "fc", nil)
-	source(s.FlexVolume != nil, "flexVolume", nil)
+	source(s.FlexVolume != nil, "flexVolume", func(p *field.Path) { needs("driver", s.FlexVolume.Driver)(p) })
 	source(s.ConfigMap != nil, "configMap", func(p *field.Path) {
 		needs("name", s.ConfigMap.Name)(p)
 		v.fileMode(s.ConfigMap.DefaultMode, p, "defaultMode")
 		v.keysToPaths(s.ConfigMap.Items, p)
 	})
-	source(s.AzureFile != nil, "azureFile", nil)
-	source(s.VsphereVolume != nil, "vsphereVolume", nil)
-	source(s.PhotonPersistentDisk != nil, "photonPersistentDisk", nil)
-	source(s.PortworxVolume != nil, "portworxVolume", nil)
+	source(s.AzureFile != nil, "azureFile", func(p *field.Path) {
+		needs("secretName", s.AzureFile.SecretName, "shareName", s.AzureFile.ShareName)(p)
+	})
+	source(s.VsphereVolume != nil, "vsphereVolume", func(p *field.Path) { needs("volumePath", s.VsphereVolume.VolumePath)(p) })
+	source(s.PhotonPersistentDisk != nil, "photonPersistentDisk", func(p *field.Path) { needs("pdID", s.PhotonPersistentDisk.PdID)(p) })
+	source(s.PortworxVolume != nil, "portworxVolume", func(p *field.Path) { needs("volumeID", s.PortworxVolume.VolumeID)(p) })
 	source(s.AzureDisk != nil, "azureDisk", nil)
 	source(s.StorageOS != nil, "storageos", nil)
 	source(s.Projected != nil, "projected", func(p *field.Path) {

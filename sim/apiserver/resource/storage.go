@@ -4,6 +4,7 @@ package resource
 
 import (
 	"path"
+	"reflect"
 	"time"
 
 	"k8s.io/apimachinery/pkg/fields"
@@ -199,6 +200,14 @@ func init() {
 				v.invalid(field.NewPath("parameters"), "", "field can not be empty.")
 			}
 			for i, t := range s.AllowedTopologies {
+				for _, earlier := range s.AllowedTopologies[:i] {
+					if reflect.DeepEqual(topology(t), topology(earlier)) {
+						v.duplicate(field.NewPath("allowedTopologies").Index(i).Child("matchLabelExpressions"), "")
+					}
+				}
+				if len(t.MatchLabelExpressions) == 0 { // is compared with the terms that are yet to come, too
+					v.duplicate(field.NewPath("allowedTopologies").Index(i).Child("matchLabelExpressions"), "")
+				}
 				for j, r := range t.MatchLabelExpressions {
 					at := field.NewPath("allowedTopologies").Index(i).Child("matchLabelExpressions").Index(j)
 					if len(r.Values) == 0 {
@@ -360,4 +369,18 @@ func validateClaimUpdate(c, old *corev1.PersistentVolumeClaim) field.ErrorList {
 	}
 	v.add(immutableField(field.NewPath("volumeMode"), c.Spec.VolumeMode, old.Spec.VolumeMode))
 	return v.errs
+}
+
+// topology is what a term of allowed topologies asks for: the values by their
+// keys, in no order.
+func topology(t corev1.TopologySelectorTerm) map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for _, r := range t.MatchLabelExpressions {
+		values := map[string]bool{}
+		for _, value := range r.Values {
+			values[value] = true
+		}
+		out[r.Key] = values
+	}
+	return out
 }
