@@ -88,7 +88,8 @@ func (c *Cluster) addons() error {
 		return err
 	}
 	for _, obj := range rbac.Defaults() {
-		if _, err := c.admin.Do(&rest.Request{Method: "POST", Object: obj, Path: client.Path(api.Of(obj), "", "", "")}); err != nil {
+		if _, err := c.admin.Do(&rest.Request{Method: "POST", Object: obj, Path: client.Path(api.Of(obj), "", "", ""),
+			Header: rest.Header{"User-Agent": "kube-apiserver"}}); err != nil {
 			return fmt.Errorf("add-on %s: %w", api.Of(obj).Kind, err)
 		}
 	}

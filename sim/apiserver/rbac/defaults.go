@@ -3,7 +3,6 @@
 package rbac
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 
@@ -73,6 +72,7 @@ var parts = map[string]string{"view": "edit", "edit": "admin"}
 // selected roles, which all must be sorted by name, each once.
 func Aggregate(role *rbacv1.ClusterRole, all []*rbacv1.ClusterRole) []rbacv1.PolicyRule {
 	var out []rbacv1.PolicyRule
+	known := map[string]bool{}
 	for i := range role.AggregationRule.ClusterRoleSelectors {
 		selector, err := metav1.LabelSelectorAsSelector(&role.AggregationRule.ClusterRoleSelectors[i])
 		if err != nil {
@@ -83,13 +83,27 @@ func Aggregate(role *rbacv1.ClusterRole, all []*rbacv1.ClusterRole) []rbacv1.Pol
 				continue
 			}
 			for _, rule := range r.Rules {
-				if !slices.ContainsFunc(out, func(o rbacv1.PolicyRule) bool { return reflect.DeepEqual(o, rule) }) {
+				if k := ruleKey(rule); !known[k] {
+					known[k] = true
 					out = append(out, rule)
 				}
 			}
 		}
 	}
 	return out
+}
+
+// ruleKey is the same for the same rules.
+func ruleKey(r rbacv1.PolicyRule) string {
+	var b strings.Builder
+	for _, list := range [][]string{r.Verbs, r.APIGroups, r.Resources, r.ResourceNames, r.NonResourceURLs} {
+		for _, s := range list {
+			b.WriteString(s)
+			b.WriteByte(0)
+		}
+		b.WriteByte(1)
+	}
+	return b.String()
 }
 
 // Defaults are the roles and bindings that a new cluster gets.
@@ -121,7 +135,7 @@ func Defaults() []metav1.Object {
 		}
 		if d.rules == "" {
 			r.AggregationRule = &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{aggregateTo + d.name: "true"}}}}
-			r.Rules = Aggregate(r, roles)
+			r.Rules = Aggregate(r, slices.SortedFunc(slices.Values(roles), func(a, b *rbacv1.ClusterRole) int { return strings.Compare(a.Name, b.Name) }))
 			roles = append(roles, r)
 			out = append(out, r)
 			continue
