@@ -29,7 +29,7 @@ func pod(c *ct.Cluster, name, spec string) *corev1.Pod {
 	return ct.Apply[*corev1.Pod](c, "metadata: {name: "+name+", labels: {app: "+name+"}}\nspec:\n  containers: [{name: main, image: 'nginx:1.27'"+spec)
 }
 
-// The words of oracle/scheduling, and the condition of objects/unschedulable.jsonl.
+// The words of testdata/transcripts/scheduling, and the condition of a recorded pod.
 func TestRejections(t *testing.T) {
 	const tail = " no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
 	for _, tt := range []struct{ name, spec, want string }{
@@ -80,7 +80,7 @@ func TestBinds(t *testing.T) {
 	}
 }
 
-// What keeps a pod Pending, and what lets it run: labels, taints, cordon (oracle/scheduling).
+// What keeps a pod Pending, and what lets it run: labels, taints, cordon (testdata/transcripts/scheduling).
 func TestRetriedWhenTheNodeChanges(t *testing.T) {
 	for _, tt := range []struct {
 		name, spec string

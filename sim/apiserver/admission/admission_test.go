@@ -192,7 +192,7 @@ func quantities(pairs ...string) corev1.ResourceList {
 	return l
 }
 
-// The scenario of oracle/policies.
+// The scenario of testdata/transcripts/policies.
 func TestLimitsAndQuota(t *testing.T) {
 	c := newCluster()
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name, Namespace: "default"} }

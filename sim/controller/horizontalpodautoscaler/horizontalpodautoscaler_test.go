@@ -60,7 +60,7 @@ func conditions(c *ct.Cluster) []string {
 	return out
 }
 
-// oracle/replicaset, steps 55–57: 2 replicas, minimum 3, no metrics server.
+// testdata/transcripts/replicaset, steps 55–57: 2 replicas, minimum 3, no metrics server.
 func TestBelowMinimum(t *testing.T) {
 	c := setUp(t, 2, nil)
 	c.Run(20 * time.Second)
