@@ -13,10 +13,11 @@ import (
 	"github.com/kubonsai/kubonsai/sim/vfs"
 )
 
-// targets splits the operands of cp, mv and ln into sources and destination.
-func (t *T) targets() (sources []string, dest string, intoDir, ok bool) {
+// targets splits the operands of cp, mv and ln into sources and what tells the
+// destination of each.
+func (t *T) targets() (sources []string, at func(source string) string, ok bool) {
 	if d, has := t.opts["t"]; has {
-		return t.args, d, true, len(t.args) > 0
+		return t.args, under(d), len(t.args) > 0
 	}
 	switch len(t.args) {
 	case 0:
@@ -26,10 +27,10 @@ func (t *T) targets() (sources []string, dest string, intoDir, ok bool) {
 		t.usageError(1, "missing destination file operand after '%s'", t.args[0])
 		return
 	}
-	dest = t.args[len(t.args)-1]
+	dest := t.args[len(t.args)-1]
 	sources = t.args[:len(t.args)-1]
 	info, err := t.FS.Stat(t.Path(dest))
-	intoDir = err == nil && info.IsDir() && !t.has("T")
+	intoDir := err == nil && info.IsDir() && !t.has("T")
 	if len(sources) > 1 && !intoDir {
 		if err != nil {
 			t.errorf("target '%s': %s", dest, vfs.Reason(err))
@@ -38,26 +39,29 @@ func (t *T) targets() (sources []string, dest string, intoDir, ok bool) {
 		}
 		return
 	}
-	return sources, dest, intoDir, true
+	if intoDir {
+		return sources, under(dest), true
+	}
+	return sources, func(string) string { return dest }, true
 }
 
-func under(dir, name string) string {
-	return strings.TrimSuffix(dir, "/") + "/" + path.Base(strings.TrimRight(name, "/"))
+// under tells where in a directory a source goes.
+func under(dir string) func(source string) string {
+	return func(source string) string {
+		return strings.TrimSuffix(dir, "/") + "/" + path.Base(strings.TrimRight(source, "/"))
+	}
 }
 
 func cp(t *T) int {
 	if !t.parse("rRafpvdinuLPHTt:lsx", "recursive=r", "archive=a", "force=f", "preserve=p?", "verbose=v", "no-clobber=n", "no-target-directory=T", "target-directory=t", "update=u?", "interactive=i", "dereference=L", "no-dereference=P") {
 		return 1
 	}
-	sources, dest, into, ok := t.targets()
+	sources, at, ok := t.targets()
 	if !ok {
 		return 1
 	}
 	for _, s := range sources {
-		d := dest
-		if into {
-			d = under(dest, s)
-		}
+		d := at(s)
 		t.copy(s, d, 0)
 	}
 	return t.bad
@@ -260,15 +264,12 @@ func mv(t *T) int {
 	if !t.parse("fivnuTt:", "force=f", "verbose=v", "no-clobber=n", "no-target-directory=T", "target-directory=t", "interactive=i", "update=u?") {
 		return 1
 	}
-	sources, dest, into, ok := t.targets()
+	sources, at, ok := t.targets()
 	if !ok {
 		return 1
 	}
 	for _, s := range sources {
-		d := dest
-		if into {
-			d = under(dest, s)
-		}
+		d := at(s)
 		p, q := t.Path(s), t.Path(d)
 		info, err := t.FS.Lstat(p)
 		if err != nil {

@@ -384,15 +384,12 @@ func ln(t *T) int {
 			t.opts["T"] = ""
 		}
 	}
-	sources, dest, into, ok := t.targets()
+	sources, at, ok := t.targets()
 	if !ok {
 		return 1
 	}
 	for _, s := range sources {
-		d := dest
-		if into {
-			d = under(dest, s)
-		}
+		d := at(s)
 		if t.has("f") {
 			if info, err := t.FS.Lstat(t.Path(d)); err == nil && !info.IsDir() {
 				_ = t.FS.Remove(t.Path(d))
